@@ -1,0 +1,1 @@
+../../../mod_python/_apache.pyi
