@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 import h2.config
 import h2.connection
@@ -27,6 +28,11 @@ class _Stream:
     body: bytes = b""
     ended: bool = False
     reset: int | None = None
+
+
+def _text(headers: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
+    """What header_encoding has made text of; h2's types allow bytes too."""
+    return [(str(name), str(value)) for name, value in headers]
 
 
 def _response(headers: list[tuple[str, str]]) -> RawResponse:
@@ -91,9 +97,9 @@ class Http2:
         if stream is None:
             return
         if isinstance(event, h2.events.InformationalResponseReceived):
-            stream.interim.append(_response(event.headers))
+            stream.interim.append(_response(_text(event.headers)))
         elif isinstance(event, h2.events.ResponseReceived):
-            stream.headers = list(event.headers)
+            stream.headers = _text(event.headers)
         elif isinstance(event, h2.events.DataReceived):
             stream.body += event.data
             self._h2.acknowledge_received_data(

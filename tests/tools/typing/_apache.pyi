@@ -1,1 +1,0 @@
-../../../mod_python/_apache.pyi
