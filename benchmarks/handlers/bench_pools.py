@@ -1,25 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Python that computes."""
+from bench_compute import MILLISECOND, compute
+
 from mod_python import apache
-
-
-def _compute(steps):
-    total = 0
-    for number in range(steps):
-        total += number * number
-    return total
 
 
 def computes(req):
     """About a millisecond."""
-    _compute(20_000)
+    compute(MILLISECOND)
     req.write(b"Hello World!\n", 0)
     return apache.OK
 
 
 def long(req):
     """About half a second."""
-    _compute(10_000_000)
+    compute(500 * MILLISECOND)
     req.write(b"done\n", 0)
     return apache.OK
 
