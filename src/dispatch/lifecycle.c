@@ -3,7 +3,6 @@
  * (Python, PythonImport), making of interpreters, end of a child. */
 #include "dispatch/hooks.h"
 
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "core/config.h"
 #include "core/log.h"
 #include "core/mutex.h"
+#include "core/thread.h"
 #include "dispatch/filters.h"
 #include "dispatch/handler.h"
 #include "dispatch/timeout.h"
@@ -422,15 +422,6 @@ static void *limit_exit(void *data)
     _exit(0);
 }
 
-static void start_limit(server_rec *s)
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, limit_exit, s) == 0) {
-        pthread_detach(thread);
-    }
-}
-
 static apr_status_t child_exit(void *data)
 {
     server_rec *s = data;
@@ -439,7 +430,7 @@ static apr_status_t child_exit(void *data)
     /* prefork ends a child from a signal handler, possibly in the middle of
      * a handler: Python cannot be entered there */
     if (mp_python_started() && mp_interp_current_call() == NULL) {
-        start_limit(s);
+        mp_thread_start(limit_exit, s); /* without it there is no limit */
         mp_timeout_stop();
         run_child_handlers(s, MP_PHASE_CHILD_EXIT);
         mp_interp_stop();

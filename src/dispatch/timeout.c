@@ -9,7 +9,6 @@
 #include "dispatch/timeout.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -18,6 +17,7 @@
 
 #include "core/log.h"
 #include "core/phase.h"
+#include "core/thread.h"
 #include "runtime/error.h"
 #include "runtime/interp.h"
 
@@ -224,30 +224,16 @@ static void *run(void *data)
     return NULL;
 }
 
-/* Signals are for httpd's own threads. With the mutex. @return 0 or -1 */
-static int make_thread(void)
+/* With the mutex. @return 0 or -1 */
+static int start(void)
 {
-    pthread_condattr_t attr;
-    pthread_t thread;
-    sigset_t all, before;
-    int rv;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    rv = pthread_cond_init(&watch.changed, &attr);
-    pthread_condattr_destroy(&attr);
-    if (rv != 0) {
+    if (mp_thread_make_condition(&watch.changed) != 0) {
         return -1;
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rv = pthread_create(&thread, NULL, run, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rv != 0) {
+    if (mp_thread_start(run, NULL) != 0) {
         pthread_cond_destroy(&watch.changed);
         return -1;
     }
-    pthread_detach(thread);
     watch.running = 1;
     return 0;
 }
@@ -265,7 +251,7 @@ void mp_timeout_begin(mp_timed *timed, mp_state *state,
     timed->deadline = timed->begin + limit;
     timed->fired = 0;
     pthread_mutex_lock(&watch.mutex);
-    failed = !watch.running && make_thread() != 0;
+    failed = !watch.running && start() != 0;
     if (!failed) {
         const mp_timed *next = earliest();
 

@@ -17,7 +17,6 @@
 #include "objects/promise.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <strings.h>
 #include <time.h>
 
@@ -32,6 +31,7 @@
 #include <linux/sockios.h>
 #endif
 
+#include "core/thread.h"
 #include "objects/request_io.h"
 
 /* Promises are kept in the second tick after they were made. */
@@ -292,44 +292,6 @@ static void *run(void *unused)
     return NULL;
 }
 
-static int make_thread(void)
-{
-    pthread_attr_t attr;
-    sigset_t all;
-    sigset_t before;
-    pthread_t thread;
-    int rc;
-
-    if (pthread_attr_init(&attr) != 0) {
-        return -1;
-    }
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all); /* signals are for httpd's threads */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&thread, &attr, run, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return rc == 0 ? 0 : -1;
-}
-
-/* Waiting must not depend on the clock on the wall. */
-static int make_conditions(void)
-{
-    pthread_condattr_t attr;
-    int rc;
-
-    if (pthread_condattr_init(&attr) != 0) {
-        return -1;
-    }
-    rc = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0
-                 && pthread_cond_init(&flusher.wake, &attr) == 0
-                 && pthread_cond_init(&flusher.changed, &attr) == 0
-             ? 0
-             : -1;
-    pthread_condattr_destroy(&attr);
-    return rc;
-}
-
 /* On first need, with the lock held. @return 0 or -1 */
 static int start(void)
 {
@@ -339,7 +301,9 @@ static int start(void)
     if (flusher.failed || atomic_load(&flusher.stopping)) {
         return -1;
     }
-    flusher.failed = make_conditions() != 0 || make_thread() != 0;
+    flusher.failed = mp_thread_make_condition(&flusher.wake) != 0
+                     || mp_thread_make_condition(&flusher.changed) != 0
+                     || mp_thread_start(run, NULL) != 0;
     flusher.running = !flusher.failed;
     return flusher.failed ? -1 : 0;
 }
