@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One way to say "request this" over HTTP/1.1, TLS and HTTP/2."""
+"""One way to say "request this" over HTTP/1.1, TLS and HTTP/2, and a virtual
+host to say it to."""
 from __future__ import annotations
 
 import ssl
@@ -7,10 +8,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
+import pytest
+
+from . import sanitizer
+from .env import Env
 from .http2 import Http2
+from .httpd import Httpd
 from .raw import Connection, IncompleteError, RawResponse
+from .tls import Authority
 
 KINDS = ("http", "https", "h2")
+
+# For CONFIG: port 1 speaks TLS, and HTTP/2 where httpd can.
+TLS_HOST = """\
+<VirtualHost *:${PORT1}>
+    ServerName localhost
+    <IfModule http2_module>
+        Protocols h2 http/1.1
+    </IfModule>
+    SSLEngine On
+    SSLCertificateFile "${ROOT}/localhost.pem"
+    SSLCertificateKeyFile "${ROOT}/localhost.key"
+</VirtualHost>
+"""
+
+
+def add_tls(env: Env) -> None:
+    """For configure(): the modules and the certificate of TLS_HOST."""
+    env.modules.append("ssl")
+    if env.mpm != "prefork":  # which mod_http2 does not support
+        env.modules.append("http2")
+    Authority(env.root).issue("localhost")
 
 
 @dataclass
@@ -69,3 +97,12 @@ class Channel:
             return self.kind != "h2"
         return (outcome.status, outcome.body, outcome.complete) == (
             200, answer, True)
+
+
+def connect(httpd: Httpd, kind: str) -> Channel:
+    """To a server with TLS_HOST; skips the test where it cannot do that."""
+    if kind == "h2" and httpd.env.mpm == "prefork":
+        pytest.skip("mod_http2 does not work under prefork")
+    tls = Authority.context_of(httpd.env.root) if kind != "http" else None
+    return Channel(kind, httpd.port(0 if kind == "http" else 1), tls,
+                   10.0 * sanitizer.slowdown())

@@ -11,26 +11,17 @@ import time
 import pytest
 
 from harness import sanitizer
+from harness.channel import TLS_HOST, add_tls
 from harness.client import Client
-from harness.env import Env
 from harness.httpd import Httpd
 from harness.log import ErrorLog
 from harness.raw import Connection
-from harness.tls import Authority
 from harness.tools import concurrently, wait_until
 
-MODULES = ["ssl", "deflate"]
+MODULES = ["deflate"]
+configure = add_tls
 
-CONFIG = """\
-<VirtualHost *:${PORT1}>
-    ServerName localhost
-    <IfModule http2_module>
-        Protocols h2 http/1.1
-    </IfModule>
-    SSLEngine On
-    SSLCertificateFile "${ROOT}/localhost.pem"
-    SSLCertificateKeyFile "${ROOT}/localhost.key"
-</VirtualHost>
+CONFIG = TLS_HOST + """\
 <Directory "${DOCROOT}">
     SetHandler mod_python
     PythonHandler test_promise
@@ -54,12 +45,6 @@ CONFIG = """\
 # last one, or each with the next.
 SOON = 0.02 * sanitizer.slowdown()
 TRIES = 5  # on a machine that has other things to do too
-
-
-def configure(env: Env) -> None:
-    if env.mpm != "prefork":  # which mod_http2 does not support
-        env.modules.append("http2")
-    Authority(env.root).issue("localhost")
 
 
 def delays(command: list[str]) -> list[float]:

@@ -11,17 +11,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import sanitizer
-from harness.channel import KINDS, Channel, Outcome
+from harness.channel import KINDS, TLS_HOST, Channel, Outcome, add_tls, connect
 from harness.env import Env
 from harness.httpd import Httpd
 from harness.log import ErrorLog
 from harness.packages import add_packages
 from harness.raw import Connection
 from harness.servers import Servers
-from harness.tls import Authority
 
-MODULES = ["ssl", "proxy", "proxy_http"]
+MODULES = ["proxy", "proxy_http"]
 FILTERS = """identity manual passes disables unread mute neither tenfold
 bytewise closes first middle last after_close redirects""".split()
 FAILING = ["first", "middle", "last"]
@@ -36,16 +34,7 @@ ERROR = b"[an error occurred while processing this directive]"
 REFUSED = (b"[a filter of a request must not read from or write to that "
            b"request: use the filter's methods]")
 
-CONFIG = """\
-<VirtualHost *:${PORT1}>
-    ServerName localhost
-    <IfModule http2_module>
-        Protocols h2 http/1.1
-    </IfModule>
-    SSLEngine On
-    SSLCertificateFile "${ROOT}/localhost.pem"
-    SSLCertificateKeyFile "${ROOT}/localhost.key"
-</VirtualHost>
+CONFIG = TLS_HOST + """\
 AliasMatch "^/static/[^/]+/data$" "${DOCROOT}/data"
 ScriptAliasMatch "^/cgi/[^/]+/data$" "${DOCROOT}/data.cgi"
 ScriptAliasMatch "^/catcgi/[^/]+/data$" "${DOCROOT}/cat.cgi"
@@ -90,9 +79,7 @@ exec cat <&3
 
 
 def configure(env: Env) -> None:
-    if env.mpm != "prefork":  # which mod_http2 does not support
-        env.modules.append("http2")
-    Authority(env.root).issue("localhost")
+    add_tls(env)
     path = env.write("data", CONTENT)
     add_packages(env, "multipart")
     env.cgi("data.cgi", DATA_CGI % path)
@@ -125,15 +112,10 @@ def backend(mpm: str, servers: Servers, httpd: Httpd) -> Iterator[Httpd]:
 
 
 @pytest.fixture(params=KINDS)
-def channel(request: pytest.FixtureRequest, httpd: Httpd, env: Env
+def channel(request: pytest.FixtureRequest, httpd: Httpd
             ) -> Iterator[Channel]:
     """A connection; at the end it is in step."""
-    kind = str(request.param)
-    if kind == "h2" and env.mpm == "prefork":
-        pytest.skip("mod_http2 does not work under prefork")
-    tls = Authority.context_of(env.root) if kind != "http" else None
-    with Channel(kind, httpd.port(0 if kind == "http" else 1), tls,
-                 10.0 * sanitizer.slowdown()) as made:
+    with connect(httpd, request.param) as made:
         yield made
         for number in range(2):
             assert made.in_step(f"/ping?{number}", b"pong %d" % number)

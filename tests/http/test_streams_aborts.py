@@ -5,23 +5,21 @@ requests are served, also on the same connection of HTTP/2."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from harness import sanitizer
-from harness.channel import Channel
+from harness.channel import TLS_HOST, Channel, add_tls, connect
 from harness.client import Client
-from harness.env import Env
 from harness.http2 import Http2
 from harness.httpd import Httpd
 from harness.log import ErrorLog
 from harness.raw import Connection
-from harness.tls import Authority
 from harness.tools import wait_until
 
-MODULES = ["ssl"]
-CONFIG = """\
+configure = add_tls
+CONFIG = TLS_HOST + """\
 Timeout 10
 <Directory "${DOCROOT}">
     SetHandler mod_python
@@ -38,41 +36,11 @@ PythonInputFilter test_streams_aborts::inputs INPUTS
 <Location "/status">
     SetHandler server-status
 </Location>
-<VirtualHost *:${PORT1}>
-    ServerName localhost
-    <IfModule http2_module>
-        Protocols h2 http/1.1
-    </IfModule>
-    SSLEngine On
-    SSLCertificateFile "${ROOT}/localhost.pem"
-    SSLCertificateKeyFile "${ROOT}/localhost.key"
-</VirtualHost>
 """
 
 LENGTH = [("Content-Length", "100000")]
 LATE = "Write failed, client closed connection."
 LOST = r"Client read error \(Timeout\?\)"
-
-
-def configure(env: Env) -> None:
-    if env.mpm != "prefork":  # which mod_http2 does not support
-        env.modules.append("http2")
-    Authority(env.root).issue("localhost")
-
-
-Connect = Callable[[str], Channel]
-
-
-@pytest.fixture
-def connect(httpd: Httpd, env: Env) -> Connect:
-    def to(kind: str) -> Channel:
-        if kind == "h2" and env.mpm == "prefork":
-            pytest.skip("mod_http2 does not work under prefork")
-        tls = Authority.context_of(env.root) if kind != "http" else None
-        return Channel(kind, httpd.port(0 if kind == "http" else 1), tls,
-                       10.0 * sanitizer.slowdown())
-
-    return to
 
 
 @pytest.fixture(autouse=True)
@@ -121,8 +89,8 @@ def begin_download(channel: Channel, path: str) -> int:
 
 @pytest.mark.parametrize("kind", ["http", "https", "h2"])
 @pytest.mark.parametrize("path", UPLOADS)
-def test_upload(connect: Connect, log: ErrorLog, path: str, kind: str) -> None:
-    channel = connect(kind)
+def test_upload(httpd: Httpd, log: ErrorLog, path: str, kind: str) -> None:
+    channel = connect(httpd, kind)
     begin_upload(channel, f"/{path}")
     log.wait(f"/{path}: begun")
     channel.peer.abort()
@@ -139,17 +107,16 @@ def expect_lost_upload(log: ErrorLog, path: str) -> None:
 
 @pytest.mark.parametrize("kind", ["http", "https", "h2"])
 @pytest.mark.parametrize("path", DOWNLOADS)
-def test_download(connect: Connect, log: ErrorLog, path: str, kind: str
-                  ) -> None:
-    channel = connect(kind)
+def test_download(httpd: Httpd, log: ErrorLog, path: str, kind: str) -> None:
+    channel = connect(httpd, kind)
     begin_download(channel, f"/{path}")
     channel.peer.abort()
     log.wait(f"/{path}: gone: {LATE}", timeout=15)
 
 
 @pytest.mark.parametrize("kind", ["http", "https", "h2"])
-def test_conversation(connect: Connect, log: ErrorLog, kind: str) -> None:
-    channel = connect(kind)
+def test_conversation(httpd: Httpd, log: ErrorLog, kind: str) -> None:
+    channel = connect(httpd, kind)
     begin_upload(channel, "/converse")
     log.wait("/converse: begun")
     channel.peer.abort()
@@ -166,9 +133,8 @@ def check_next(channel: Channel) -> None:
 
 
 @pytest.mark.parametrize("path", UPLOADS)
-def test_stream_of_an_upload(connect: Connect, log: ErrorLog, path: str
-                             ) -> None:
-    with connect("h2") as channel:
+def test_stream_of_an_upload(httpd: Httpd, log: ErrorLog, path: str) -> None:
+    with connect(httpd, "h2") as channel:
         number = begin_upload(channel, f"/{path}")
         log.wait(f"/{path}: begun")
         assert isinstance(channel.peer, Http2)
@@ -178,9 +144,8 @@ def test_stream_of_an_upload(connect: Connect, log: ErrorLog, path: str
 
 
 @pytest.mark.parametrize("path", DOWNLOADS)
-def test_stream_of_a_download(connect: Connect, log: ErrorLog, path: str
-                              ) -> None:
-    with connect("h2") as channel:
+def test_stream_of_a_download(httpd: Httpd, log: ErrorLog, path: str) -> None:
+    with connect(httpd, "h2") as channel:
         number = begin_download(channel, f"/{path}")
         assert isinstance(channel.peer, Http2)
         channel.peer.reset(number)
@@ -192,8 +157,8 @@ def test_stream_of_a_download(connect: Connect, log: ErrorLog, path: str
 
 
 @pytest.mark.parametrize("kind", ["http", "https", "h2"])
-def test_idle_connection(connect: Connect, kind: str) -> None:
-    channel = connect(kind)
+def test_idle_connection(httpd: Httpd, kind: str) -> None:
+    channel = connect(httpd, kind)
     check_next(channel)
     channel.peer.abort()
 
@@ -202,18 +167,18 @@ def test_idle_connection(connect: Connect, kind: str) -> None:
 @pytest.mark.parametrize("sent", [
     b"", b"GET /pi", b"GET /ping?1 HTTP/1.1\r\nHost: loc",
     b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"])
-def test_half_a_request(connect: Connect, kind: str, sent: bytes) -> None:
+def test_half_a_request(httpd: Httpd, kind: str, sent: bytes) -> None:
     """No handler ever hears of it."""
-    channel = connect(kind)
+    channel = connect(httpd, kind)
     assert isinstance(channel.peer, Connection)
     channel.peer.send(sent)
     channel.peer.abort()
 
 
 @pytest.mark.parametrize("kind", ["http", "https"])
-def test_nobody_waits_for_the_answer(connect: Connect, kind: str) -> None:
+def test_nobody_waits_for_the_answer(httpd: Httpd, kind: str) -> None:
     """Many requests in one piece, and nobody to read the answers."""
-    channel = connect(kind)
+    channel = connect(httpd, kind)
     assert isinstance(channel.peer, Connection)
     channel.peer.send(b"GET /ping?1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
     channel.peer.abort()
