@@ -2,7 +2,9 @@
 """Help for the handlers of tests; on sys.path of every test server."""
 from __future__ import annotations
 
+import gc
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -55,3 +57,18 @@ def raised(function: Callable[..., Any], *args: Any, **kw: Any) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def alive() -> tuple[dict[str, int], int, int]:
+    """Counts of what is alive in this interpreter after a collection: our
+    objects by type, objects of the collector, blocks of memory."""
+    for _ in range(3):
+        gc.collect()
+    ours: dict[str, int] = {}
+    everything = 0
+    for one in gc.get_objects():
+        everything += 1
+        name = type(one).__name__
+        if name.startswith("mp_"):
+            ours[name] = ours.get(name, 0) + 1
+    return ours, everything, sys.getallocatedblocks()

@@ -1,13 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Every phase, filters, sessions, uploads, errors: what a server does in a
 year, and what is alive afterwards."""
-import gc
 import hashlib
 import os
-import sys
 
 from mod_python import Cookie, Session, apache, psp, util
-from mptest import by_path, reply
+from mptest import alive, by_path, reply
 
 PAGE = "<% for n in range(3): %><%= n %>,<%\n# end %> <%= form %>"
 
@@ -206,17 +204,7 @@ def swapped(req):
 # ---- what is alive ----
 
 def state(req):
-    for _ in range(3):
-        gc.collect()
-    ours = {}
-    everything = 0
-    for one in gc.get_objects():
-        everything += 1
-        name = type(one).__name__
-        if name.startswith("mp_"):
-            ours[name] = ours.get(name, 0) + 1
-    return reply(req, [os.getpid(), ours, everything,
-                       sys.getallocatedblocks()])
+    return reply(req, [os.getpid(), *alive()])
 
 
 handler = by_path(globals())

@@ -1,10 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Keeps requests for longer than they live, and counts what is left."""
-import gc
 import threading
 
 from mod_python import apache
-from mptest import by_path, raised, reply
+from mptest import alive, by_path, raised, reply
 
 kept = {}
 again = threading.Event()
@@ -248,12 +247,7 @@ def page_log(req):
 
 def count(req):
     """How many objects of our types there are, after a collection."""
-    gc.collect()
-    counts = {}
-    for one in gc.get_objects():
-        name = type(one).__name__
-        if name.startswith("mp_"):
-            counts[name] = counts.get(name, 0) + 1
+    counts, *_ = alive()
     counts["threads"] = sum(  # without those of httpd
         not isinstance(one, threading._DummyThread)
         for one in threading.enumerate())

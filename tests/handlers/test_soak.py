@@ -1,11 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """A bit of everything, and what is alive afterwards."""
-import gc
-import sys
 import threading
 
 from mod_python import apache
-from mptest import by_path, reply
+from mptest import alive, by_path, reply
 
 local = threading.local()
 
@@ -65,16 +63,7 @@ def added(req):
 
 def state(req):
     """Counts of what is alive in this interpreter."""
-    for _ in range(3):
-        gc.collect()
-    ours = {}
-    everything = 0
-    for one in gc.get_objects():
-        everything += 1
-        name = type(one).__name__
-        if name.startswith("mp_"):
-            ours[name] = ours.get(name, 0) + 1
-    return reply(req, [ours, everything, sys.getallocatedblocks()])
+    return reply(req, alive())
 
 
 handler = by_path(globals())
