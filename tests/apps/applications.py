@@ -20,6 +20,23 @@ HERE = Path(__file__).resolve().parent
 # Where the applications are installed, set by tests/apps/run.
 PACKAGES = Path(os.environ.get("MP_APPS", ""))
 
+# Headers and bodies of requests that send a form.
+FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
+MULTIPART = (("Content-Type", "multipart/form-data; boundary=xyz"),)
+UPLOAD = (b"--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
+          b"--xyz\r\nContent-Disposition: form-data; name=\"f\"; "
+          b"filename=\"x.bin\"\r\nContent-Type: a/b\r\n\r\n"
+          + bytes(range(256)) * 300 + b"\r\n--xyz--\r\n")
+
+
+def wsgi(module: str) -> str:
+    """Configuration: all requests go to the WSGI application of a module."""
+    return f"""
+SetHandler mod_python
+PythonHandler mod_python.wsgi
+PythonOption mod_python.wsgi.application {module}
+"""
+
 
 def install(env: Env, *sites: str) -> None:
     """Makes the applications and these modules of sites/ importable."""

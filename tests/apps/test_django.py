@@ -2,7 +2,18 @@
 """Django through mod_python.wsgi, with its admin site."""
 from __future__ import annotations
 
-from applications import command, give_away, hidden, install, page, reference
+from applications import (
+    FORM,
+    MULTIPART,
+    UPLOAD,
+    command,
+    give_away,
+    hidden,
+    install,
+    page,
+    reference,
+    wsgi,
+)
 
 from harness.client import Client
 from harness.env import Env
@@ -11,11 +22,7 @@ from harness.log import ErrorLog
 from harness.reference import Request, differences
 from harness.tools import concurrently
 
-CONFIG = """
-SetHandler mod_python
-PythonHandler mod_python.wsgi
-PythonOption mod_python.wsgi.application django_site
-"""
+CONFIG = wsgi("django_site")
 
 
 def configure(env: Env) -> None:
@@ -27,12 +34,6 @@ def configure(env: Env) -> None:
     give_away(env.var)
 
 
-FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
-MULTIPART = (("Content-Type", "multipart/form-data; boundary=xyz"),)
-UPLOAD = (b"--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
-          b"--xyz\r\nContent-Disposition: form-data; name=\"f\"; "
-          b"filename=\"x.bin\"\r\nContent-Type: a/b\r\n\r\n"
-          + bytes(range(256)) * 300 + b"\r\n--xyz--\r\n")
 REQUESTS = [
     *(Request(path) for path in (
         "/", "/?a=b", "/hello/world", "/hello/%C3%A4%20b/c", "/form", "/sent",

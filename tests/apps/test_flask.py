@@ -2,7 +2,7 @@
 """Flask through mod_python.wsgi."""
 from __future__ import annotations
 
-from applications import install, page, reference
+from applications import FORM, MULTIPART, UPLOAD, install, page, reference, wsgi
 
 from harness.client import Client
 from harness.env import Env
@@ -11,11 +11,7 @@ from harness.log import ErrorLog
 from harness.reference import Request, differences
 from harness.tools import concurrently
 
-CONFIG = """
-SetHandler mod_python
-PythonHandler mod_python.wsgi
-PythonOption mod_python.wsgi.application flask_site
-"""
+CONFIG = wsgi("flask_site")
 
 
 def configure(env: Env) -> None:
@@ -23,13 +19,7 @@ def configure(env: Env) -> None:
     env.write(str(env.handlers / "big.css"), "p { color: red }\n" * 10_000)
 
 
-FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 JSON = (("Content-Type", "application/json"),)
-MULTIPART = (("Content-Type", "multipart/form-data; boundary=xyz"),)
-UPLOAD = (b"--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
-          b"--xyz\r\nContent-Disposition: form-data; name=\"f\"; "
-          b"filename=\"x.bin\"\r\nContent-Type: a/b\r\n\r\n"
-          + bytes(range(256)) * 300 + b"\r\n--xyz--\r\n")
 REQUESTS = [
     *(Request(path) for path in (
         "/", "/?a=b", "/hello/world", "/hello/%C3%A4%20b/c", "/json",
