@@ -146,7 +146,8 @@ suite() {
 }
 
 # readable_python PYTHON: the same Python where the run user can read it, a
-# copy of its prefix if need be. Prints its path.
+# copy of its prefix if need be. Prints its path. Its bytecode comes along: the
+# run user cannot write any, and each child would compile the library anew.
 readable_python() {
     if as_run_user "$1" -c 'import encodings' 2>/dev/null; then
         echo "$1"
@@ -155,8 +156,7 @@ readable_python() {
     prefix=$("$1" -c 'import sys; print(sys.base_prefix)')
     copy=$stage/$(basename "$prefix")
     mkdir -p "$copy"
-    tar -C "$prefix" -cf - --exclude __pycache__ --exclude 'lib/python*/test' \
-        --exclude '*.a' . |
+    tar -C "$prefix" -cf - --exclude 'lib/python*/test' --exclude '*.a' . |
         tar -C "$copy" -xf -
     chmod -R a+rX "$copy"
     echo "$copy/bin/$(basename "$1")"
