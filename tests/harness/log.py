@@ -40,8 +40,9 @@ BENIGN = [re.compile(pattern) for pattern in (
 )]
 
 # A message of the module from warn upwards begins with this code. Lines of a
-# traceback follow it on the same thread without a code, each after the phase
-# and handler, or bare.
+# traceback follow it on the same thread, for the same request, without a code,
+# each after the phase and handler, or bare. Under prefork all threads of a
+# child are one to the log.
 CODE = re.compile(r"(AH\d{5}: )?MP\d{4}\b")
 PREFIX = re.compile(r"Python\w+ \S+: ")
 IN_TRACEBACK = ("  ", "Traceback (most recent", "During handling of",
@@ -97,18 +98,19 @@ class Record:
 def messages(records: list[Record]) -> list[list[Record]]:
     """Records grouped: a message with a code and its traceback are one."""
     found: list[list[Record]] = []
-    growing: dict[str, list[Record]] = {}  # by thread
+    growing: dict[tuple[str, str], list[Record]] = {}
     for one in records:
-        group = growing.get(one.thread)
+        place = one.thread, one.request
+        group = growing.get(place)
         if group and one.follows(group[-1]):
             group.append(one)
             continue
         group = [one]
         found.append(group)
         if CODE.match(one.text):
-            growing[one.thread] = group
+            growing[place] = group
         else:
-            growing.pop(one.thread, None)
+            growing.pop(place, None)
     return found
 
 

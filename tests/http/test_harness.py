@@ -419,6 +419,23 @@ def test_traceback_belongs_to_its_code(
     assert [one.number for one in log.unexpected()] == left
 
 
+def test_two_messages_under_prefork(tmp_path: Path) -> None:
+    """Two threads at once, one of them with a request, and no thread's name."""
+    path = tmp_path / "log"
+    path.write_text("".join(
+        f"[t] [python:error] [1:-] [{request}] [-] [-] {text}\n"
+        for request, text in [
+            ("-", "MP0370: PythonHandler x: runs longer"),
+            ("r", "MP0400: PythonHandler x: uncaught exception: y"),
+            ("-", "PythonHandler x: Thread 0x1 (most recent call first):"),
+            ("r", "PythonHandler x: Traceback (most recent call last):"),
+            ("-", 'PythonHandler x:   File "x.py", line 1 in x'),
+            ("r", "PythonHandler x: y")]))
+    log = ErrorLog(path)
+    log.allow("MP0370")
+    assert [one.number for one in log.unexpected()] == [1, 3, 5]
+
+
 @pytest.mark.mpm("event")  # with the others a connection takes a thread
 def test_descriptors(httpd: Httpd) -> None:
     httpd.remember_descriptors()
