@@ -163,12 +163,15 @@ def _locals(frame: FrameType) -> list[tuple[str, Any]]:
         return []
 
 
-def _source(filename: str, line: int, frame: FrameType) -> Iterator[tuple[int, str]]:
+def _source(
+    filename: str, line: int, names: dict[str, Any], secrets: _Secrets
+) -> Iterator[list[Any]]:
+    """Numbers and texts of the lines around one; names: globals of its code."""
     linecache.checkcache(filename)
     for number in range(max(1, line - _SOURCE_LINES), line + _SOURCE_LINES + 1):
-        text = linecache.getline(filename, number, frame.f_globals)
+        text = linecache.getline(filename, number, names)
         if text:
-            yield number, text.rstrip("\n")
+            yield [number, secrets.hide(text.rstrip("\n"))]
 
 
 def _frame(tb: TracebackType, secrets: _Secrets) -> dict[str, Any]:
@@ -180,14 +183,23 @@ def _frame(tb: TracebackType, secrets: _Secrets) -> dict[str, Any]:
         "file": code.co_filename,
         "line": line,
         "function": getattr(code, "co_qualname", code.co_name),
-        "source": [
-            [number, secrets.hide(text)]
-            for number, text in _source(code.co_filename, line, frame)
-        ],
+        "source": list(_source(code.co_filename, line, frame.f_globals, secrets)),
         "locals": {
             name: secrets.hide(_shown(name, value)) for name, value in variables
         },
     }
+
+
+def _uncompiled(error: BaseException | None, secrets: _Secrets) -> list[dict[str, Any]]:
+    """Where the compiler stopped, which is no frame yet, as if it were one."""
+    if not isinstance(error, SyntaxError) or not error.filename or not error.lineno:
+        return []
+    file, line = error.filename, error.lineno
+    source = list(_source(file, line, {}, secrets))
+    return [
+        {"file": file, "line": line, "function": "<not compiled>", "source": source,
+         "locals": {}}
+    ]
 
 
 def _table(pairs: Iterable[tuple[str, Any]], secrets: _Secrets) -> dict[str, str]:
@@ -218,17 +230,19 @@ def collect(
     title: str,
     lines: list[str],
     tracebacks: list[TracebackType],
+    exception: BaseException | None,
     module_file: str,
     req: Any,
     phase: str,
 ) -> dict[str, Any]:
     """All there is to show, for JSON as for the pages made of it."""
     secrets = _Secrets(req, tracebacks)
+    frames = [_frame(tb, secrets) for tb in tracebacks[-_MAX_FRAMES:]]
     facts = {
         "title": title,
         "error": secrets.hide(lines[-1]),
         "traceback": [secrets.hide(line) for line in lines],
-        "frames": [_frame(tb, secrets) for tb in tracebacks[-_MAX_FRAMES:]],
+        "frames": frames + _uncompiled(exception, secrets),
         "phase": phase,
         "interpreter": _apache.current_interpreter(),
         "process": os.getpid(),

@@ -27,6 +27,9 @@ _OURS = frozenset(
     for name in ("_dispatch", "_finder", "_importer", "_loading", "_record")
 ) | {"<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>"}
 
+# Files of the package begin with this: what they do is run the user's.
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")
+
 # Phases whose errors have nobody to be shown to.
 _LOG_ONLY = frozenset(
     {
@@ -251,14 +254,16 @@ def _escape(text: str) -> str:
 
 
 def _module_file(error: BaseException | None) -> str:
-    """The file where the handler, or the import of its module, began."""
-    for tb in _tracebacks(error):
-        name = tb.tb_frame.f_code.co_filename
-        if name not in _OURS:
+    """The file where the handler, or the import of its module, began. Behind a
+    handler of the package that is the page, module or application it runs."""
+    names = [tb.tb_frame.f_code.co_filename for tb in _tracebacks(error)]
+    names = [name for name in names if name not in _OURS]
+    for name in names:
+        if not name.startswith(_PACKAGE):
             return name
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename
-    return "-"
+    return names[0] if names else "-"
 
 
 def _fragment(
@@ -307,6 +312,7 @@ def _page(
                 for tb in _tracebacks(error)
                 if tb.tb_frame.f_code.co_filename not in _OURS
             ],
+            error,
             _module_file(error),
             req,
             req.phase or what,  # type: ignore[attr-defined]

@@ -354,6 +354,24 @@ def test_debug_page(env: Env, client: Client, log: ErrorLog) -> None:
     assert "ZeroDivisionError" in response.text
 
 
+@pytest.mark.parametrize(("text", "error", "function"), [
+    ("<b>\n<%= 1 / 0 %>\n</b>", "ZeroDivisionError", "<module>"),
+    ("<b>\n<%= 1 + %>\n</b>", "SyntaxError", "<not compiled>"),
+])
+def test_debug_page_shows_the_page(env: Env, client: Client, log: ErrorLog,
+                                   text: str, error: str, function: str) -> None:
+    """Not psp.py: its source around the line, and its name as the file."""
+    name = put(env, text, "/debug")
+    facts = client.get(name, headers={"Accept": "application/json"}).json()
+    log.expect(error)
+    file = f"{env.docroot}{name}"
+    assert facts["module_file"] == file
+    last = facts["frames"][-1]
+    assert (last["file"], last["line"], last["function"]) == (file, 2, function)
+    assert last["source"] == [
+        [number, line] for number, line in enumerate(text.split("\n"), 1)]
+
+
 @pytest.mark.parametrize(("code", "status"), [
     ("raise apache.SERVER_RETURN(apache.HTTP_FORBIDDEN)", 403),
     ("raise apache.SERVER_RETURN(404)", 404),
