@@ -153,8 +153,9 @@ static void merge_flag(int *merged, int add)
     }
 }
 
-static mp_dir_conf *merge(apr_pool_t *p, const mp_dir_conf *base,
-                          const mp_dir_conf *add)
+/* Not inline: requests of others shall not pay for its registers. */
+static __attribute__((noinline)) mp_dir_conf *
+merge(apr_pool_t *p, const mp_dir_conf *base, const mp_dir_conf *add)
 {
     mp_dir_conf *merged = apr_pmemdup(p, base, sizeof(*merged));
 
@@ -244,11 +245,6 @@ void mp_config_post_config(apr_pool_t *p, server_rec *base)
 int mp_config_debug(const mp_dir_conf *conf)
 {
     return conf->debug == 1;
-}
-
-int mp_config_auto_reload(const mp_dir_conf *conf)
-{
-    return conf->auto_reload != 0;
 }
 
 int mp_config_pdb(const mp_dir_conf *conf)

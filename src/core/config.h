@@ -21,11 +21,13 @@
 
 extern module AP_MODULE_DECLARE_DATA python_module;
 
-/* An interpreter's name with room to remember its record. The record is found
- * once per child; atomic access, see runtime/interp.h. */
+/* An interpreter's name with room to remember what it stands for, which is
+ * found once per child; atomic access, see runtime/pool.h. */
 typedef struct mp_interp_ref {
     const char *name;
     void *volatile record;
+    void *volatile only; /* the interpreter, when there is just one of that
+                            name and it is ready */
 } mp_interp_ref;
 
 /* PythonInterpreterOptions name ... */
@@ -141,7 +143,10 @@ static inline mp_srv_conf *mp_config_of_server(const server_rec *s)
 
 /* Flags with their defaults applied. */
 int mp_config_debug(const mp_dir_conf *conf);        /* Off */
-int mp_config_auto_reload(const mp_dir_conf *conf);  /* On */
+static inline int mp_config_auto_reload(const mp_dir_conf *conf) /* On */
+{
+    return conf->auto_reload != 0;
+}
 /* On only in a one-process httpd (-X, -DONE_PROCESS). */
 int mp_config_pdb(const mp_dir_conf *conf);
 

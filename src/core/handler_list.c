@@ -170,16 +170,13 @@ const char *mp_handler_first_dot(const char *filename)
     return strchr(slash != NULL ? slash + 1 : filename, '.');
 }
 
-const mp_handler_list *mp_handler_list_find(const mp_handler_list *lists,
-                                            const char *filename,
-                                            const char **ext_out)
+const mp_handler_list *mp_handler_list_match(const mp_handler_list *lists,
+                                             const char *filename,
+                                             const char **ext_out)
 {
     const char *dot = NULL;
 
     *ext_out = NULL;
-    if (lists == NULL || (lists->next == NULL && lists->ext == NULL)) {
-        return live_list_of(lists, NULL);
-    }
     if (filename != NULL) {
         dot = mp_handler_first_dot(filename);
     }

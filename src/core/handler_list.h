@@ -70,13 +70,25 @@ int mp_handler_list_has_entries(const mp_handler_list *lists);
 /* Where the extensions of a file name begin, NULL: it has none. */
 const char *mp_handler_first_dot(const char *filename);
 
+/* mp_handler_list_find() for lists with extensions. */
+const mp_handler_list *mp_handler_list_match(const mp_handler_list *lists,
+                                             const char *filename,
+                                             const char **ext_out);
+
 /* The list for a file name (NULL: none yet): extensions of its last path
  * component from the longest (".b.abc") to the shortest (".abc"), then the
  * plain list. A list that "None" switched off counts as missing.
  * @param ext_out the matched extension, NULL: the plain list or none
  * @return NULL when no list applies */
-const mp_handler_list *mp_handler_list_find(const mp_handler_list *lists,
-                                            const char *filename,
-                                            const char **ext_out);
+static inline const mp_handler_list *
+mp_handler_list_find(const mp_handler_list *lists, const char *filename,
+                     const char **ext_out)
+{
+    if (lists != NULL && (lists->next != NULL || lists->ext != NULL)) {
+        return mp_handler_list_match(lists, filename, ext_out);
+    }
+    *ext_out = NULL; /* nearly always: no extensions */
+    return lists != NULL && lists->entries->nelts > 0 ? lists : NULL;
+}
 
 #endif

@@ -38,6 +38,9 @@ typedef struct named {
     char space[];
 } named;
 
+/* Keeps the way that nearly every call takes short. */
+#define NOT_INLINE __attribute__((noinline))
+
 #define BUCKETS 1024
 #define TEXTS (sizeof(((named *)NULL)->texts) / sizeof(char *))
 
@@ -97,9 +100,13 @@ mp_interp *mp_handler_interp(request_rec *r, const mp_dir_conf *conf,
                              const mp_handler *handler, const char **name)
 {
     const mp_interp_ref *ref = select_interp(r, conf, handler, name);
-    mp_stays *stays = mp_reqctx_stays(r);
+    mp_interp *interp = ref != NULL ? mp_pool_only(ref) : NULL;
 
-    return ref != NULL ? mp_pool_of(ref, stays) : mp_pool_get(*name, stays);
+    if (interp != NULL) {
+        return interp;
+    }
+    return ref != NULL ? mp_pool_of(ref, mp_reqctx_stays(r))
+                       : mp_pool_get(*name, mp_reqctx_stays(r));
 }
 
 mp_interp *mp_handler_find_interp(request_rec *r, const mp_dir_conf *conf,
@@ -285,8 +292,9 @@ static mp_cached *make_by_value(mp_state *state, const value_key *key,
 /* ---- resolving ---- */
 
 /* The dearest case first: nothing to look at, nothing changed. */
-static int is_fresh(const mp_state *state, const mp_cached *cached,
-                    const char *python_path, int auto_reload, apr_time_t now)
+static inline int is_fresh(const mp_state *state, const mp_cached *cached,
+                           const char *python_path, int auto_reload,
+                           apr_time_t now)
 {
     if (cached == NULL || cached->callable == NULL
         || cached->generation != state->generation
@@ -430,31 +438,56 @@ static int resolve_by_value(mp_state *state, const mp_handler *handler,
                         callable);
 }
 
-int mp_handler_resolve(mp_state *state, const mp_handler *handler,
-                       const mp_dir_conf *conf, const char *filename,
-                       PyObject *callables, apr_time_t now,
-                       PyObject **callable)
+/* The line of a handler of httpd.conf, NULL: it is looked up by value. */
+static inline mp_cached *by_slot(const mp_state *state,
+                                 const mp_handler *handler)
 {
-    mp_cached *cached;
+    return handler->slot >= 0 && handler->slot < state->cache_size
+               ? &state->cache[handler->slot]
+               : NULL;
+}
 
-    if (conf->python_path != NULL
-        && mp_handler_apply_path(state, conf) != 0) {
+/* What mp_handler_resolve() does when there is anything to do. */
+static NOT_INLINE int find_callable(mp_state *state,
+                                    const mp_handler *handler,
+                                    const mp_dir_conf *conf,
+                                    const char *filename,
+                                    PyObject *callables, apr_time_t now,
+                                    PyObject **callable)
+{
+    mp_cached *cached = by_slot(state, handler);
+
+    if (mp_handler_apply_path(state, conf) != 0) {
         return -1;
     }
     if (handler->callable >= 0) {
         return given_callable(callables, handler->callable, callable);
     }
-    if (handler->slot < 0 || handler->slot >= state->cache_size) {
+    if (cached == NULL) {
         return resolve_by_value(state, handler, conf, filename, now,
                                 callable);
     }
-    cached = &state->cache[handler->slot];
     if (is_fresh(state, cached, conf->python_path,
                  mp_config_auto_reload(conf), now)) {
         return found_one(cached->callable, callable);
     }
     return resolve_anew(state, handler, conf, handler->directory, cached,
                         NULL, now, callable);
+}
+
+int mp_handler_resolve(mp_state *state, const mp_handler *handler,
+                       const mp_dir_conf *conf, const char *filename,
+                       PyObject *callables, apr_time_t now,
+                       PyObject **callable)
+{
+    const mp_cached *cached = by_slot(state, handler);
+
+    if (conf->python_path == NULL
+        && is_fresh(state, cached, NULL, mp_config_auto_reload(conf), now)) {
+        return found_one(cached->callable, callable);
+    }
+    return find_callable(state, handler, conf, filename, callables, now,
+                         callable);
 }
 
 static PyObject *call_pdb(mp_state *state, PyObject *callable,
@@ -494,20 +527,35 @@ static PyObject *call_timed(mp_state *state, const mp_dir_conf *conf,
     return result;
 }
 
+static inline int is_plain(const mp_dir_conf *conf)
+{
+    return conf->enable_pdb != 1 && conf->handler_timeout <= 0;
+}
+
+static NOT_INLINE PyObject *call_watched(mp_state *state,
+                                         const mp_dir_conf *conf,
+                                         PyObject *callable,
+                                         PyObject *const *args, size_t count)
+{
+    if (is_under_pdb(conf)) {
+        return call_pdb(state, callable, args, count);
+    }
+    return conf->handler_timeout > 0
+               ? call_timed(state, conf, callable, args, count)
+               : PyObject_Vectorcall(callable, args, count, NULL);
+}
+
 PyObject *mp_handler_call_with(mp_state *state, const mp_dir_conf *conf,
                                PyObject *callable, PyObject *const *args,
                                size_t count)
 {
     PyObject *result;
 
-    if (is_under_pdb(conf)) {
-        result = call_pdb(state, callable, args, count);
-    }
-    else if (conf->handler_timeout > 0) {
-        result = call_timed(state, conf, callable, args, count);
+    if (is_plain(conf)) {
+        result = PyObject_Vectorcall(callable, args, count, NULL);
     }
     else {
-        result = PyObject_Vectorcall(callable, args, count, NULL);
+        result = call_watched(state, conf, callable, args, count);
     }
     mp_log_stream_flush_thread(state);
     return result;
@@ -689,9 +737,11 @@ static int exception_result(mp_state *state, const mp_dir_conf *conf,
     return status;
 }
 
-int mp_handler_result(mp_state *state, const mp_dir_conf *conf,
-                      PyObject *result, PyObject *arg, const char *what,
-                      const mp_handler *handler, int *status_out, int *failed)
+/* What mp_handler_result() does about anything but OK. */
+static NOT_INLINE int judge(mp_state *state, const mp_dir_conf *conf,
+                            PyObject *result, PyObject *arg,
+                            const char *what, const mp_handler *handler,
+                            int *status_out, int *failed)
 {
     int ignored;
     int bad;
@@ -699,14 +749,6 @@ int mp_handler_result(mp_state *state, const mp_dir_conf *conf,
 
     if (failed == NULL) {
         failed = &ignored;
-    }
-    *failed = 0;
-    if (status_out != NULL) {
-        *status_out = 0;
-    }
-    if (result == state->ok) { /* nearly always; the int 0 is one object */
-        Py_DECREF(result);
-        return OK;
     }
     if (result == NULL) {
         return exception_result(state, conf, arg, what, handler, status_out,
@@ -739,6 +781,23 @@ int mp_handler_result(mp_state *state, const mp_dir_conf *conf,
     }
     Py_DECREF(result);
     return status;
+}
+
+int mp_handler_result(mp_state *state, const mp_dir_conf *conf,
+                      PyObject *result, PyObject *arg, const char *what,
+                      const mp_handler *handler, int *status_out, int *failed)
+{
+    if (failed != NULL) {
+        *failed = 0;
+    }
+    if (status_out != NULL) {
+        *status_out = 0;
+    }
+    if (result == state->ok) { /* nearly always; the int 0 is one object */
+        Py_DECREF(result);
+        return OK;
+    }
+    return judge(state, conf, result, arg, what, handler, status_out, failed);
 }
 
 /* ---- called by the bootstrap and when the state goes ---- */

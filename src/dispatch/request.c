@@ -20,6 +20,8 @@
 #include "runtime/error.h"
 #include "runtime/interp.h"
 
+#define NOT_INLINE __attribute__((noinline))
+
 /* register_early_hooks() was called for the configuration being read. */
 static int early_hooks;
 
@@ -82,6 +84,16 @@ static mp_interp *find_interp(const phase_run *run, const mp_handler *handler,
                                   mp_phases[run->phase].directive, name);
 }
 
+/* The request object. @return new reference, or NULL with an exception */
+static PyObject *object_of(const phase_run *run, mp_state *state)
+{
+    mp_request *first = run->ctx->objects;
+
+    return first != NULL && first->state == state /* from an earlier phase */
+               ? Py_NewRef((PyObject *)first)
+               : mp_request_get(state, run->r);
+}
+
 /* Attaches to the interpreter that this entry wants, with its request object.
  * @return 0, or -1 after logging */
 static int enter_for(phase_run *run, const mp_handler *handler)
@@ -102,7 +114,7 @@ static int enter_for(phase_run *run, const mp_handler *handler)
         return -1;
     }
     run->interp = interp;
-    run->req = mp_request_get(interp->state, run->r);
+    run->req = object_of(run, interp->state);
     if (run->req == NULL) {
         mp_error_log_exception(MP_LOGNO(0311) "cannot make a request object");
         leave(run);
@@ -181,24 +193,57 @@ static void release_object(phase_run *run)
     mp_request_release(self);
 }
 
+/* Is no further phase expected to run handlers for this request? */
+static int is_last(const phase_run *run, int status)
+{
+    const unsigned later =
+        (MP_PHASE_BIT(MP_PHASE_LOG) | MP_PHASE_BIT(MP_PHASE_CLEANUP))
+        & ~(MP_PHASE_BIT(run->phase) - 1 | MP_PHASE_BIT(run->phase));
+
+    return (run->phase > MP_PHASE_HANDLER
+            || (run->phase == MP_PHASE_HANDLER
+                && (status == OK || status == DONE)))
+           && ((run->conf->phase_mask | run->ctx->dynamic_mask) & later) == 0;
+}
+
+/* Member by member: clearing what is set anyway is a loop of the processor. */
+static inline void begin(phase_run *run, request_rec *r, mp_reqctx *ctx,
+                         mp_phase phase)
+{
+    const mp_dir_conf *conf = mp_config_of_request(r);
+    const mp_handler_list *list = mp_handler_list_find(
+        conf->handlers[phase], r->filename, &run->extension);
+
+    run->r = r;
+    run->conf = conf;
+    run->ctx = ctx;
+    run->phase = phase;
+    run->configured = list != NULL ? list->entries : NULL;
+    run->entries = NULL;
+    run->index = 0;
+    run->call.r = r;
+    run->call.c = r->connection;
+    run->call.s = r->server;
+    run->call.interp_name = NULL;
+    run->call.phase = phase;
+    run->call.handler = NULL;
+    run->call.away = 0;
+    run->call.outer = NULL;
+    run->interp = NULL;
+    run->req = NULL;
+    run->failed = 0;
+}
+
 /* Runs the handlers of a phase until one ends the list.
  * @param failed may be NULL */
 static int run_handlers(request_rec *r, mp_reqctx *ctx, mp_phase phase,
                         int *failed)
 {
     const mp_handler *handler;
-    phase_run run = {
-        .r = r,
-        .conf = mp_config_of_request(r),
-        .ctx = ctx,
-        .phase = phase,
-        .call = {.r = r, .c = r->connection, .s = r->server, .phase = phase},
-    };
-    const mp_handler_list *list = mp_handler_list_find(
-        run.conf->handlers[phase], r->filename, &run.extension);
+    phase_run run;
     int status = DECLINED;
 
-    run.configured = list != NULL ? list->entries : NULL;
+    begin(&run, r, ctx, phase);
     for (int i = 0; (handler = find_entry(&run, i)) != NULL; i++) {
         int result;
 
@@ -218,8 +263,10 @@ static int run_handlers(request_rec *r, mp_reqctx *ctx, mp_phase phase,
         *failed = run.failed;
     }
     if (run.interp != NULL) {
-        mp_promise_cancel(ctx); /* who ends the response sends it all */
-        if (phase == MP_PHASE_HANDLER && (status == OK || status == DONE)) {
+        if (phase == MP_PHASE_HANDLER) {
+            mp_promise_cancel(ctx); /* who ends the response sends it all */
+        }
+        if (is_last(&run, status)) {
             release_object(&run);
         }
         leave(&run);
@@ -228,14 +275,16 @@ static int run_handlers(request_rec *r, mp_reqctx *ctx, mp_phase phase,
     return status;
 }
 
-/* Nothing of ours concerns the request, whatever the phase. */
+/* Nothing of ours concerns the request, whatever the phase. The whole cost for
+ * requests of others: each hook asks first, and does the rest in a function
+ * that is not inline, so that it needs no registers for it. */
 static inline int is_of_others(const request_rec *r)
 {
     return mp_config_of_request(r)->phase_mask == 0
            && mp_reqctx_find(r) == NULL;
 }
 
-/* Is there anything to run? The whole cost for requests of others.
+/* Is there anything to run?
  * @param reached the phase that httpd is in: that of the hook
  * @return NULL when there is nothing */
 static inline mp_reqctx *has_handlers(request_rec *r, mp_phase phase,
@@ -256,11 +305,16 @@ static inline mp_reqctx *has_handlers(request_rec *r, mp_phase phase,
     return (mask & bit) != 0 ? ctx : NULL;
 }
 
-static inline int run_phase(request_rec *r, mp_phase phase)
+static NOT_INLINE int run_phase(request_rec *r, mp_phase phase)
 {
     mp_reqctx *ctx = has_handlers(r, phase, phase);
 
     return ctx != NULL ? run_handlers(r, ctx, phase, NULL) : DECLINED;
+}
+
+static inline int phase_hook(request_rec *r, mp_phase phase)
+{
+    return is_of_others(r) ? DECLINED : run_phase(r, phase);
 }
 
 /* ---- hooks ---- */
@@ -328,23 +382,24 @@ static int trans_hook(request_rec *r)
 
 static int map_to_storage_hook(request_rec *r)
 {
-    return run_phase(r, MP_PHASE_MAP_TO_STORAGE);
+    return phase_hook(r, MP_PHASE_MAP_TO_STORAGE);
 }
 
-static int header_parser_hook(request_rec *r)
+static NOT_INLINE int run_header_parser(request_rec *r)
 {
-    int init;
+    int init = run_init(r, MP_PHASE_INIT);
     int status;
 
-    if (is_of_others(r)) {
-        return DECLINED;
-    }
-    init = run_init(r, MP_PHASE_INIT);
     if (init != OK && init != DECLINED) {
         return init;
     }
     status = run_phase(r, MP_PHASE_HEADER_PARSER);
     return status == DECLINED ? init : status;
+}
+
+static int header_parser_hook(request_rec *r)
+{
+    return is_of_others(r) ? DECLINED : run_header_parser(r);
 }
 
 /* The challenge of the AuthType in effect, unless the handler gave its own. */
@@ -372,12 +427,12 @@ static void add_challenge(request_rec *r)
 
 static int access_hook(request_rec *r)
 {
-    return run_phase(r, MP_PHASE_ACCESS);
+    return phase_hook(r, MP_PHASE_ACCESS);
 }
 
 static int authen_hook(request_rec *r)
 {
-    int status = run_phase(r, MP_PHASE_AUTHEN);
+    int status = phase_hook(r, MP_PHASE_AUTHEN);
 
     if (status == OK && r->user == NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
@@ -396,7 +451,7 @@ static int authen_hook(request_rec *r)
 
 static int authz_hook(request_rec *r)
 {
-    int status = run_phase(r, MP_PHASE_AUTHZ);
+    int status = phase_hook(r, MP_PHASE_AUTHZ);
 
     if (status == HTTP_UNAUTHORIZED) {
         add_challenge(r);
@@ -406,12 +461,12 @@ static int authz_hook(request_rec *r)
 
 static int type_hook(request_rec *r)
 {
-    return run_phase(r, MP_PHASE_TYPE);
+    return phase_hook(r, MP_PHASE_TYPE);
 }
 
 static int fixup_hook(request_rec *r)
 {
-    return run_phase(r, MP_PHASE_FIXUP);
+    return phase_hook(r, MP_PHASE_FIXUP);
 }
 
 /* Cleanup handlers need the pool cleanup of a request context even when no
@@ -497,15 +552,17 @@ static int quick_hook(request_rec *r, int lookup)
     return end_response(r, status, failed);
 }
 
-static int log_hook(request_rec *r)
+static NOT_INLINE int run_log(request_rec *r)
 {
-    if (is_of_others(r)) {
-        return DECLINED;
-    }
     cleanup_fixup_hook(r);
     run_phase(r, MP_PHASE_LOG);
     /* errors are in the log; other loggers must still run */
     return DECLINED;
+}
+
+static int log_hook(request_rec *r)
+{
+    return is_of_others(r) ? DECLINED : run_log(r);
 }
 
 /* ---- the end of a request ---- */

@@ -426,6 +426,7 @@ mp_interp *mp_pool_get(const char *name, mp_stays *stays)
 mp_interp *mp_pool_of(const mp_interp_ref *ref, mp_stays *stays)
 {
     mp_pool *pool = __atomic_load_n(&ref->record, __ATOMIC_ACQUIRE);
+    mp_interp *interp;
 
     if (pool == NULL) {
         if (!mp_python_started() || (pool = find_pool(ref->name)) == NULL) {
@@ -435,7 +436,12 @@ mp_interp *mp_pool_of(const mp_interp_ref *ref, mp_stays *stays)
         __atomic_store_n(&((mp_interp_ref *)ref)->record, (void *)pool,
                          __ATOMIC_RELEASE);
     }
-    return instance_of(pool, stays);
+    interp = instance_of(pool, stays);
+    if (interp != NULL && pool->size == 1) {
+        __atomic_store_n(&((mp_interp_ref *)ref)->only, (void *)interp,
+                         __ATOMIC_RELEASE);
+    }
+    return interp;
 }
 
 mp_interp *mp_pool_instance(const char *name, int number, int make)

@@ -36,6 +36,12 @@ int mp_pool_start(server_rec *s);
 mp_interp *mp_pool_get(const char *name, mp_stays *stays);
 /* The same; remembers what the name stands for in ref. */
 mp_interp *mp_pool_of(const mp_interp_ref *ref, mp_stays *stays);
+/* What mp_pool_of() gives everybody for a name of one instance, once it was
+ * asked. @return NULL: ask it */
+static inline mp_interp *mp_pool_only(const mp_interp_ref *ref)
+{
+    return __atomic_load_n(&ref->only, __ATOMIC_ACQUIRE);
+}
 
 /* Instance number 0 ... of a name: for what runs in each of them.
  * @param make makes it when it is missing
