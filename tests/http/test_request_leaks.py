@@ -12,6 +12,7 @@ from harness import sanitizer
 from harness.client import Client
 from harness.conf import ONE
 from harness.env import Env
+from harness.load import Line, request
 from harness.log import ErrorLog
 
 WORKERS = ONE
@@ -75,15 +76,18 @@ def configure(env: Env) -> None:
 @pytest.mark.parametrize("name", PATHS)
 def test_nothing_is_left(client: Client, log: ErrorLog, name: str) -> None:
     body = b"some body\n" * (20_000 if name == "too much" else 100)
+    data = request(PATHS[name], "POST", body)
+    line = Line(client.port)
 
     def count(requests: int) -> tuple[int, int]:
         for _ in range(requests):
-            client.post(PATHS[name], body)
+            line.ask(data)
         blocks, pages = client.json("/count")
         return blocks, pages
 
     count(200)
     counts = [count(200) for _ in range(3)]
+    line.close()
     log.allow("MP0400|MP0340")
     log.allow("closed: ")
     blocks = [after[0] - before[0]
