@@ -260,8 +260,6 @@ class Httpd:
         self.stderr.begin()
         self._trouble = []
         self._watch_children = True
-        if self._process is not None:
-            self._known |= set(self.children()) - self._retiring
 
     def expect_child_exit(self) -> None:
         """In this test children may end (not by a signal)."""

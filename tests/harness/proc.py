@@ -23,12 +23,14 @@ class Stat(NamedTuple):
 def stat(pid: int) -> Stat | None:
     """None if there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        # all processes are looked at after each test: nothing that costs
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            data = file.read()
     except OSError:
         return None
     # the command, in parentheses, may contain anything
-    fields = text.rpartition(")")[2].split()
-    return Stat(pid, fields[0], int(fields[1]), int(fields[3]),
+    fields = data.rpartition(b")")[2].split()
+    return Stat(pid, fields[0].decode(), int(fields[1]), int(fields[3]),
                 int(fields[17]), int(fields[19]))
 
 
