@@ -62,7 +62,7 @@ static const char *set_write(cmd_parms *cmd, void *conf_, const char *size,
 }
 
 static const command_rec directives[] = {
-    AP_INIT_TAKE123("BaselineWrite", set_write, NULL, ACCESS_CONF,
+    AP_INIT_TAKE123("BaselineWrite", set_write, NULL, OR_ALL,
                     "what the handler baseline writes"),
     {NULL},
 };

@@ -109,6 +109,21 @@ void mp_config_add_handler(apr_pool_t *p, mp_dir_conf *conf, mp_phase phase,
     }
 }
 
+void mp_config_add_handlers(apr_pool_t *p, mp_dir_conf *conf, mp_phase phase,
+                            const mp_handler_list *lists)
+{
+    for (; lists != NULL; lists = lists->next) {
+        if (lists->entries->nelts == 0) {
+            mp_config_add_handler(p, conf, phase, lists->ext, NULL);
+        }
+        for (int i = 0; i < lists->entries->nelts; i++) {
+            mp_config_add_handler(p, conf, phase, lists->ext,
+                                  APR_ARRAY_IDX(lists->entries, i,
+                                                mp_handler *));
+        }
+    }
+}
+
 static void merge_handlers(apr_pool_t *p, mp_dir_conf *merged,
                            const mp_dir_conf *add)
 {

@@ -118,6 +118,9 @@ void mp_config_post_config(apr_pool_t *p, server_rec *base);
  * extension. */
 void mp_config_add_handler(apr_pool_t *p, mp_dir_conf *conf, mp_phase phase,
                            const char *ext, mp_handler *entry);
+/* The same with all entries of another record's lists. */
+void mp_config_add_handlers(apr_pool_t *p, mp_dir_conf *conf, mp_phase phase,
+                            const mp_handler_list *lists);
 /* For the directives: PythonOption key value; value "" removes. key and value
  * must live as long as p. */
 void mp_config_set_option(apr_pool_t *p, mp_dir_conf *conf, const char *key,

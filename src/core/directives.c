@@ -18,9 +18,9 @@
 
 #include "core/config.h"
 #include "core/handler_list.h"
+#include "core/known_lines.h"
 #include "core/match.h"
 #include "core/mutex.h"
-#include "core/overheard.h"
 #include "core/overheard.h"
 #include "core/phase.h"
 
@@ -256,18 +256,14 @@ static void add_to_lists(const cmd_parms *cmd, mp_dir_conf *conf,
     }
 }
 
-static const char *set_handlers(cmd_parms *cmd, void *mconfig,
-                                const char *text)
+/* Takes a handler directive apart and puts it into conf. */
+static const char *read_handlers(cmd_parms *cmd, mp_dir_conf *conf,
+                                 mp_phase phase, const char *text)
 {
-    const mp_phase phase =
-        (mp_phase)((const mp_phase_info *)cmd->info - mp_phases);
     const mp_section *section;
     handler_args args;
-    const char *error = check_htaccess(cmd);
+    const char *error = split_args(cmd, text, &args);
 
-    if (error == NULL) {
-        error = split_args(cmd, text, &args);
-    }
     if (error != NULL) {
         return error;
     }
@@ -288,9 +284,65 @@ static const char *set_handlers(cmd_parms *cmd, void *mconfig,
                                  0, &error);
         }
         if (error == NULL) {
-            add_to_lists(cmd, mconfig, phase, &args, entry);
+            add_to_lists(cmd, conf, phase, &args, entry);
             announce(section, phase);
         }
+    }
+    return error;
+}
+
+/* A line of .htaccess that was right. */
+typedef struct right_line {
+    const cmd_parms *cmd;
+    mp_phase phase;
+    const char *text;
+} right_line;
+
+/* Reads it once more, to keep. */
+static mp_handler_list *read_to_keep(apr_pool_t *p, void *baton)
+{
+    const right_line *line = baton;
+    mp_dir_conf *conf = mp_config_create_dir(p, NULL);
+    cmd_parms cmd = *line->cmd;
+
+    cmd.pool = cmd.temp_pool = p;
+    cmd.path = apr_pstrdup(p, cmd.path);
+    return read_handlers(&cmd, conf, line->phase, line->text) == NULL
+               ? conf->handlers[line->phase]
+               : NULL;
+}
+
+/* Those in a section of a .htaccess are rare and have another directory. */
+static int may_be_known(const cmd_parms *cmd)
+{
+    return in_htaccess(cmd) && cmd->directive->parent == NULL
+           && cmd->path != NULL;
+}
+
+static const char *set_handlers(cmd_parms *cmd, void *mconfig,
+                                const char *text)
+{
+    const mp_phase phase =
+        (mp_phase)((const mp_phase_info *)cmd->info - mp_phases);
+    const char *error = check_htaccess(cmd);
+    const mp_handler_list *known;
+
+    if (error != NULL) {
+        return error;
+    }
+    if (!may_be_known(cmd)) {
+        return read_handlers(cmd, mconfig, phase, text);
+    }
+    known = mp_known_lines_find(phase, cmd->path, text);
+    if (known != NULL) {
+        mp_config_add_handlers(cmd->pool, mconfig, phase, known);
+        return NULL;
+    }
+    error = read_handlers(cmd, mconfig, phase, text);
+    if (error == NULL) {
+        right_line line = {cmd, phase, text};
+
+        mp_known_lines_add(phase, cmd->path, text, read_to_keep, &line);
     }
     return error;
 }

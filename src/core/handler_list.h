@@ -22,8 +22,9 @@ typedef struct mp_handler {
                                   none or the section has a pattern: then
                                   mp_section_directory() finds it */
     int silent;                /* skip quietly when the object is missing */
-    int slot;                  /* index of its cache line in an interpreter,
-                                  -1: look up by value */
+    int slot;                  /* index of its cache line in an interpreter
+                                  (of known .htaccess lines: behind those of
+                                  httpd.conf), -1: look up by value */
     int callable;              /* index into the request object's callables
                                   (req.add_handler(phase, func)), else -1 */
 } mp_handler;

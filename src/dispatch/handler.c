@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "core/known_lines.h"
 #include "core/log.h"
 #include "core/match.h"
 #include "dispatch/timeout.h"
@@ -804,7 +805,8 @@ int mp_handler_result(mp_state *state, const mp_dir_conf *conf,
 
 int mp_handler_cache_setup(mp_state *state)
 {
-    state->cache_size = mp_handler_slot_count();
+    /* the memory of slots that nobody uses is never touched */
+    state->cache_size = mp_handler_slot_count() + MP_KNOWN_MAX;
     state->by_value = calloc(1, sizeof(*state->by_value));
     if (state->by_value != NULL) {
         state->cache = calloc(state->cache_size + 1, sizeof(mp_cached));

@@ -11,6 +11,7 @@
 #include <http_config.h>
 
 #include "core/config.h"
+#include "core/known_lines.h"
 #include "core/log.h"
 #include "core/mutex.h"
 #include "core/thread.h"
@@ -39,6 +40,7 @@ static int pre_config_hook(apr_pool_t *pconf, apr_pool_t *plog,
     (void)ptemp;
 
     mp_handler_reset_slots();
+    mp_known_lines_reset();
     rv = mp_mutex_register(pconf);
     if (rv != APR_SUCCESS) {
         ap_log_perror(APLOG_MARK, APLOG_ERR, rv, plog,

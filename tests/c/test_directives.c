@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "core/directives.h"
+#include "core/known_lines.h"
 #include "stubs.h"
 #include "tap.h"
 
@@ -292,11 +293,25 @@ static void places(void)
     IS_INT(entry->slot, 1, "next slot");
     place = stub_in_section(&outside, "<Directory", "/srv/*>");
     IS_INT(entry_in(&place)->slot, -1, "pattern: no slot");
+    mp_known_lines_reset();
     place = stub_in_htaccess(p, server, "/srv/a/");
     entry = entry_in(&place);
     IS_INT(entry->slot, -1, ".htaccess: no slot");
     IS_STR(entry->directory, "/srv/a/", "its directory");
     IS_INT(mp_handler_slot_count(), 2, "two slots");
+    place = stub_in_htaccess(p, server, "/srv/a/");
+    entry = entry_in(&place);
+    IS_INT(entry->slot, 2, "a known line: behind them");
+    IS_STR(entry->directory, "/srv/a/", "its directory too");
+    place = stub_in_htaccess(p, server, "/srv/a/");
+    OK_IF(entry_in(&place) == entry, "the same entry again");
+    place = stub_in_htaccess(p, server, "/srv/b/");
+    entry = entry_in(&place);
+    IS_INT(entry->slot, -1, "another directory: not known");
+    IS_STR(entry->directory, "/srv/b/", "but right");
+    mp_known_lines_reset();
+    place = stub_in_htaccess(p, server, "/srv/a/");
+    IS_INT(entry_in(&place)->slot, -1, "another configuration: not known");
 }
 
 static void htaccess(void)

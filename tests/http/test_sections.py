@@ -291,7 +291,9 @@ def test_location_path(client: Client, path: str, name: str,
 # -- .htaccess --------------------------------------------------------------
 
 
-def test_htaccess_replaces_and_appends(client: Client) -> None:
+# a line that a child has read before is taken from memory
+@pytest.mark.parametrize("_", range(3))
+def test_htaccess_replaces_and_appends(client: Client, _: int) -> None:
     assert ran(client, "/htaccess/x") == ["b", "c"]
     assert ran(client, "/htaccess/one.html") == ["d"]
     assert ran(client, "/htaccess/none/x") == []
