@@ -11,6 +11,7 @@
 #include "runtime/compat.h"
 
 #include "core/log.h"
+#include "core/turns.h"
 #include "runtime/pool.h"
 
 typedef struct thread_slot {
@@ -42,6 +43,9 @@ static struct {
 } interps;
 
 static __thread mp_thread *this_thread;
+
+#define NEAR_THE_GIL 8
+static mp_turns shared_gil = MP_TURNS_INIT(NEAR_THE_GIL);
 
 static mp_thread *get_thread(void)
 {
@@ -134,6 +138,31 @@ static void attach(PyThreadState *tstate)
     mp_compat_bind_gilstate(tstate);
 }
 
+/* Attaches for a new call. A GIL goes to any of those who wait for it, and
+ * each of them has it let go every switch interval: while many wait, a few are
+ * let near it at a time, in the order in which they came. (One at a time would
+ * have every short call wait for a thread to wake up.) A pool has a queue of
+ * its own. */
+static void attach_in_turn(mp_interp *interp, PyThreadState *tstate)
+{
+    const int others = mp_stats_add(&interp->stats->inside, 1);
+
+    if (others >= NEAR_THE_GIL && !interp->own_gil) {
+        mp_turns_take(&shared_gil);
+        attach(tstate);
+        mp_turns_give(&shared_gil);
+    }
+    else {
+        attach(tstate);
+    }
+}
+
+/* In the child of a fork() by Python: who took places is not there. */
+static void renew_turns(void)
+{
+    shared_gil = (mp_turns)MP_TURNS_INIT(NEAR_THE_GIL);
+}
+
 /* Runs when a thread ends: gives its thread states back. */
 static void thread_end(void *data)
 {
@@ -214,8 +243,7 @@ int mp_interp_enter(mp_interp *interp, mp_call *call, mp_entry *entry)
         if (current != NULL) {
             entry->outer = PyEval_SaveThread();
         }
-        mp_stats_add(&interp->stats->inside, 1);
-        attach(tstate);
+        attach_in_turn(interp, tstate);
         entry->tstate = tstate;
         entry->began = mp_stats_now();
         mp_stats_add(&interp->stats->wait_ns, entry->began - asked);
@@ -421,7 +449,8 @@ static void publish(mp_interp *interp)
 int mp_interp_start(server_rec *s)
 {
     if (pthread_mutex_init(&interps.table, NULL) != 0
-        || pthread_key_create(&interps.key, thread_end) != 0) {
+        || pthread_key_create(&interps.key, thread_end) != 0
+        || pthread_atfork(NULL, NULL, renew_turns) != 0) {
         return -1;
     }
     interps.server = s;

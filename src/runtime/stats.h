@@ -48,7 +48,8 @@ int mp_stats_read(int i, mp_stats *row, int *more);
 /* A clock for run_ns and wait_ns. */
 uint64_t mp_stats_now(void);
 
+/* What it was before. */
 #define mp_stats_add(where, n) \
-    ((void)__atomic_fetch_add((where), (n), __ATOMIC_RELAXED))
+    __atomic_fetch_add((where), (n), __ATOMIC_RELAXED)
 
 #endif
