@@ -3,7 +3,8 @@
 
 PythonOption mod_python.wsgi.application names it as module[::callable],
 mod_python.wsgi.base_uri or the <Location> tells where it is mounted. The
-environ, start_response() and sending are C, see src/objects/wsgi.c.
+handler itself, the environ, start_response() and sending are C, see
+src/objects/wsgi.h.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+import _apache
 
 from mod_python import _options, apache
 
@@ -104,12 +107,8 @@ def _application(req: Any, spec: str | None) -> Application:
     return found
 
 
-def handler(req: Any) -> int:
-    """The content handler."""
-    result = req._wsgi_call(_application, FileWrapper)
-    if type(result) is list:  # the usual case; nothing of it has to be closed
-        req._wsgi_send(result)
-        return OK
+def _finish(req: Any, result: Any) -> int:
+    """Sends what an application has returned, if it is no list."""
     if result is NotImplemented:
         req.log_error(
             f"MP0643: mod_python.wsgi: {req.uri} is not below the path where "
@@ -125,3 +124,6 @@ def handler(req: Any) -> int:
         if close is not None:
             close()
     return OK
+
+
+handler = _apache._wsgi_handler(_application, _finish, FileWrapper)

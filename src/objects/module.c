@@ -406,6 +406,7 @@ static PyMethodDef functions[] = {
     {"_stats", mp_stats_list, METH_NOARGS, MP_STATS_LIST_DOC},
     {"_count", mp_stats_count, METH_O, MP_STATS_COUNT_DOC},
     {"_import_hook", mp_import_hook, METH_VARARGS, MP_IMPORT_HOOK_DOC},
+    {"_wsgi_handler", mp_wsgi_handler, METH_VARARGS, MP_WSGI_HANDLER_DOC},
     /* global mutexes */
     {"_global_lock", KEYWORDS(global_lock), METH_VARARGS | METH_KEYWORDS,
      global_lock_doc},
@@ -508,6 +509,8 @@ static int traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(state->servers);
     Py_VISIT(state->cleanups);
     Py_VISIT(state->ok);
+    Py_VISIT(state->wsgi_start_response);
+    Py_VISIT(state->wsgi_write);
     return 0;
 }
 
@@ -536,6 +539,8 @@ static int clear(PyObject *op)
     Py_CLEAR(state->cleanups);
     mp_wsgi_environ_clear(state);
     mp_wsgi_applications_clear(state);
+    Py_CLEAR(state->wsgi_start_response);
+    Py_CLEAR(state->wsgi_write);
     Py_CLEAR(state->ok);
     return 0;
 }

@@ -610,9 +610,6 @@ static PyMethodDef methods[] = {
 #undef ROW
     {"_error_page", guest_error_page, METH_VARARGS,
      mp_request_error_page_doc},
-    /* no guest: the application runs as a handler does */
-    {"_wsgi_call", (PyCFunction)(void (*)(void))mp_request_wsgi_call,
-     METH_FASTCALL, mp_request_wsgi_call_doc},
     {"_wsgi_send", guest_wsgi_send, METH_O, mp_request_wsgi_send_doc},
     {"_wsgi_send_file", guest_wsgi_send_file, METH_VARARGS,
      mp_request_wsgi_send_file_doc},

@@ -276,12 +276,10 @@ PyObject *mp_request_add_common_vars(PyObject *self, PyObject *unused);
 PyObject *mp_request_send_http_header(PyObject *self, PyObject *unused);
 PyObject *mp_request_expr(PyObject *self, PyObject *string);
 
-/* wsgi.c, wsgi_response.c, wsgi_send.c, wsgi_application.c */
+/* wsgi.c, wsgi_response.c, wsgi_send.c */
 PyObject *mp_request_build_wsgi_env(PyObject *self, PyObject *unused);
 PyObject *mp_request_wsgi_start_response(PyObject *self, PyObject *const *args,
                                          Py_ssize_t nargs, PyObject *kwnames);
-PyObject *mp_request_wsgi_call(PyObject *self, PyObject *const *args,
-                               Py_ssize_t nargs);
 PyObject *mp_request_wsgi_send(PyObject *self, PyObject *result);
 PyObject *mp_request_wsgi_send_file(PyObject *self, PyObject *args);
 
@@ -335,8 +333,7 @@ MP_REQUEST_DOC(send_http_header);
 MP_REQUEST_DOC(expr);
 MP_REQUEST_DOC(build_wsgi_env);
 MP_REQUEST_DOC(wsgi_start_response);
-MP_REQUEST_DOC(wsgi_call); /* of req._wsgi_call and so on */
-MP_REQUEST_DOC(wsgi_send);
+MP_REQUEST_DOC(wsgi_send); /* of req._wsgi_send and so on */
 MP_REQUEST_DOC(wsgi_send_file);
 MP_REQUEST_DOC(get_config);
 MP_REQUEST_DOC(get_options);

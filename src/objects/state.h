@@ -51,6 +51,8 @@ typedef struct mp_state {
 
     struct mp_wsgi_environ *wsgi_environ; /* made on demand by wsgi.c */
     struct mp_wsgi_applications *wsgi_applications; /* wsgi_application.c */
+    PyObject *wsgi_start_response; /* functions that wsgi_response.c lends to */
+    PyObject *wsgi_write;          /* one request after the other */
 
     mp_cached *cache;      /* by mp_handler.slot */
     int cache_size;

@@ -41,6 +41,7 @@
     X(CONTEXT_PREFIX, "CONTEXT_PREFIX")            \
     X(CONTEXT_DOCUMENT_ROOT, "CONTEXT_DOCUMENT_ROOT") \
     X(SCRIPT_FILENAME, "SCRIPT_FILENAME")          \
+    X(HTTP_HOST, "HTTP_HOST")                      \
     X(WSGI_URL_SCHEME, "wsgi.url_scheme")
 /* of every request, always with the same value */
 #define CONSTANT_NAMES(X)                          \
@@ -81,23 +82,30 @@ static const char *const name_texts[] = {
 #undef X
 };
 
-/* Names of headers that are remembered; a power of two. */
-#define HEADERS 64
-
 struct mp_wsgi_environ {
     PyObject *names[NAME_COUNT];
     PyObject *base;                 /* a dict: COMMON and CONSTANT variables,
-                                       as of the last request */
+                                       as of the last request, and a place for
+                                       wsgi.input */
     PyObject *values[COMMON_COUNT]; /* str: what is in base, NULL: nothing */
-    PyObject *headers[HEADERS];     /* str: keys of headers met before */
+    const char *texts[COMMON_COUNT]; /* of these */
+    PyObject *headers[MP_WSGI_NAMES]; /* str: keys of headers met before */
     PyObject *sys;                  /* the dict of the module sys */
     PyObject *errors;               /* sys.stderr, which is in base too */
+    PyObject *file_wrapper;         /* the same; NULL: not in base */
+    unsigned server_port;           /* the number in base */
+    unsigned remote_port;
+    const mp_section *location;     /* a <Location>: its path is not looked at
+                                       twice */
+    size_t location_length;         /* of the path, without slashes at its
+                                       end; 0: the root, a pattern */
 };
 
 /* What the functions below add to. */
 typedef struct builder {
     struct mp_wsgi_environ *kept;
     PyObject *dict; /* the environ, a copy of kept->base */
+    int has_host;   /* a Host header was met */
     int failed;     /* an exception is set: the rest does nothing */
 } builder;
 
@@ -126,102 +134,119 @@ static void set_text(builder *env, int name, const char *text)
 
 /* ---- the variables of every request ---- */
 
-static void put(builder *env, int name, const char *text, size_t length)
+/* Makes base have the first length bytes of text, or nothing for NULL. */
+static void change(builder *env, int name, const char *text, size_t length)
 {
     struct mp_wsgi_environ *kept = env->kept;
-    PyObject *value = PyUnicode_DecodeLatin1(text, (Py_ssize_t)length, NULL);
-
-    if (value == NULL
-        || PyDict_SetItem(kept->base, kept->names[name], value) < 0) {
-        Py_XDECREF(value);
-        env->failed = 1;
-        return;
-    }
-    Py_XSETREF(kept->values[name], value);
-}
-
-static const char *chars(PyObject *value)
-{
-    return (const char *)PyUnicode_1BYTE_DATA(value);
-}
-
-static void update_size(builder *env, int name, const char *text,
-                        size_t length)
-{
-    PyObject *value = env->kept->values[name];
-
-    if (!env->failed
-        && (value == NULL || (size_t)PyUnicode_GET_LENGTH(value) != length
-            || memcmp(chars(value), text, length) != 0)) {
-        put(env, name, text, length);
-    }
-}
-
-/* NULL: there is no such variable. */
-static void update(builder *env, int name, const char *text)
-{
-    struct mp_wsgi_environ *kept = env->kept;
-    PyObject *value = kept->values[name];
+    PyObject *value = NULL;
+    int rc;
 
     if (env->failed) {
         return;
     }
-    if (text == NULL && value != NULL) {
-        env->failed = PyDict_DelItem(kept->base, kept->names[name]) < 0;
-        Py_CLEAR(kept->values[name]);
+    if (text == NULL) {
+        rc = PyDict_DelItem(kept->base, kept->names[name]);
     }
-    else if (text != NULL
-             && (value == NULL || strcmp(chars(value), text) != 0)) {
-        put(env, name, text, strlen(text));
+    else {
+        value = PyUnicode_DecodeLatin1(text, (Py_ssize_t)length, NULL);
+        rc = value != NULL
+                 ? PyDict_SetItem(kept->base, kept->names[name], value)
+                 : -1;
+    }
+    if (rc < 0) {
+        Py_XDECREF(value);
+        env->failed = 1;
+        return;
+    }
+    kept->texts[name] = text != NULL
+                            ? (const char *)PyUnicode_1BYTE_DATA(value)
+                            : NULL;
+    Py_XSETREF(kept->values[name], value);
+}
+
+static inline void update_size(builder *env, int name, const char *text,
+                               size_t length)
+{
+    const char *before = env->kept->texts[name];
+
+    if (before == NULL || strncmp(before, text, length) != 0
+        || before[length] != '\0') {
+        change(env, name, text, length);
     }
 }
 
-static void update_port(builder *env, int name, unsigned port)
+/* NULL: there is no such variable. */
+static inline void update(builder *env, int name, const char *text)
+{
+    const char *before = env->kept->texts[name];
+
+    if (text == NULL ? before != NULL
+                     : before == NULL || strcmp(before, text) != 0) {
+        change(env, name, text, text != NULL ? strlen(text) : 0);
+    }
+}
+
+/* @param before the number that is in base now */
+static void update_port(builder *env, int name, unsigned port,
+                        unsigned *before)
 {
     char text[12];
-    char *start = text + sizeof(text);
 
-    do {
-        *--start = (char)('0' + port % 10);
-        port /= 10;
-    } while (port > 0);
-    update_size(env, name, start, (size_t)(text + sizeof(text) - start));
+    if (env->kept->texts[name] == NULL || *before != port) {
+        *before = port;
+        change(env, name, text,
+               (size_t)apr_snprintf(text, sizeof(text), "%u", port));
+    }
 }
 
 /* ---- where the application stands ---- */
 
-/* The path of the <Location> of the running handler, without slashes at its
- * end; "" for other sections and for patterns. */
-static const char *location_base(const mp_request *self, size_t *length)
+/* @return the length of a <Location>'s path without slashes at its end, 0 for
+ * a pattern */
+static size_t path_length(const char *path)
+{
+    size_t length;
+
+    if (path[0] != '/' || strpbrk(path, "^$()|+") != NULL
+        || apr_fnmatch_test(path)) {
+        return 0;
+    }
+    length = strlen(path);
+    while (length > 0 && path[length - 1] == '/') {
+        length--;
+    }
+    return length;
+}
+
+/* The path of the <Location> of the running handler; "" for other sections.
+ * These live as long as the configuration of the process. */
+static const char *location_base(const mp_request *self,
+                                 struct mp_wsgi_environ *kept, size_t *length)
 {
     const mp_handler *handler = mp_request_handler(self);
-    const char *path;
 
     *length = 0;
     if (handler == NULL || handler->section->kind != MP_SECTION_LOCATION) {
         return "";
     }
-    path = handler->section->path;
-    if (path[0] != '/' || strpbrk(path, "^$()|+") != NULL
-        || apr_fnmatch_test(path)) {
-        return "";
+    if (kept->location != handler->section) {
+        kept->location = handler->section;
+        kept->location_length = path_length(handler->section->path);
     }
-    *length = strlen(path);
-    while (*length > 0 && path[*length - 1] == '/') {
-        --*length;
-    }
-    return path;
+    *length = kept->location_length;
+    return handler->section->path;
 }
 
 /* @return the URI below which the application stands, not terminated; NULL
  * with ValueError */
-static const char *base_uri(const mp_request *self, size_t *length)
+static const char *base_uri(const mp_request *self,
+                            struct mp_wsgi_environ *kept, size_t *length)
 {
     const char *base = mp_config_option(mp_config_of_request(self->r),
                                         "mod_python.wsgi.base_uri");
 
     if (base == NULL) {
-        return location_base(self, length);
+        return location_base(self, kept, length);
     }
     *length = strlen(base);
     if (*length > 0 && base[*length - 1] == '/') {
@@ -234,82 +259,6 @@ static const char *base_uri(const mp_request *self, size_t *length)
 }
 
 /* ---- headers and the environment ---- */
-
-/* How a character of a header's name stands in that of its variable, 0: it
- * does not. */
-static Py_UCS1 in_variable(char c)
-{
-    if (apr_isalnum(c)) {
-        return (Py_UCS1)apr_toupper(c);
-    }
-    return c == '-' ? '_' : 0;
-}
-
-static const char prefix[] = "HTTP_";
-#define PREFIX_LENGTH (sizeof(prefix) - 1)
-
-static int is_variable_of(PyObject *name, const char *header, size_t length)
-{
-    const Py_UCS1 *text;
-
-    if (name == NULL
-        || (size_t)PyUnicode_GET_LENGTH(name) != PREFIX_LENGTH + length) {
-        return 0;
-    }
-    text = PyUnicode_1BYTE_DATA(name) + PREFIX_LENGTH;
-    for (size_t i = 0; i < length; i++) {
-        if (in_variable(header[i]) != text[i]) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* @return new reference, or NULL, without an exception when the header has
- * characters that would make its variable look like that of another */
-static PyObject *make_variable(const char *header, size_t length)
-{
-    PyObject *name = PyUnicode_New((Py_ssize_t)(PREFIX_LENGTH + length), 127);
-    Py_UCS1 *text;
-
-    if (name == NULL) {
-        return NULL;
-    }
-    text = PyUnicode_1BYTE_DATA(name);
-    memcpy(text, prefix, PREFIX_LENGTH);
-    text += PREFIX_LENGTH;
-    for (size_t i = 0; i < length; i++) {
-        text[i] = in_variable(header[i]);
-        if (text[i] == 0) {
-            Py_DECREF(name);
-            return NULL;
-        }
-    }
-    return name;
-}
-
-/* The same, remembering names: clients use the same few. @return borrowed */
-static PyObject *variable_of(builder *env, const char *header)
-{
-    const size_t length = strlen(header);
-    PyObject **slot;
-    PyObject *name;
-
-    if (length == 0) {
-        return NULL;
-    }
-    slot = &env->kept->headers[(length * 31 + (unsigned char)header[0] * 7
-                                + (unsigned char)header[length - 1])
-                               % HEADERS];
-    if (!is_variable_of(*slot, header, length)) {
-        name = make_variable(header, length);
-        if (name == NULL) {
-            return NULL;
-        }
-        Py_XSETREF(*slot, name);
-    }
-    return *slot;
-}
 
 /* A header that occurs again joins the one before it (RFC 9110 5.3). */
 static void join(builder *env, PyObject *name, PyObject *before,
@@ -342,7 +291,11 @@ static void add_header(builder *env, const char *header, const char *value)
         || is_header(header, "Proxy-Authorization")) {
         return; /* HTTP_PROXY means something else; not for us */
     }
-    name = variable_of(env, header);
+    if (!env->has_host && is_header(header, "Host")) {
+        env->has_host = 1;
+        return; /* the first is a variable of every request */
+    }
+    name = mp_wsgi_name(env->kept->headers, header); /* borrowed */
     if (name == NULL) {
         env->failed = PyErr_Occurred() != NULL;
         return;
@@ -443,7 +396,8 @@ static void update_server(builder *env, request_rec *r)
     update(env, NAME_SERVER_SIGNATURE, ap_psignature("", r));
     update(env, NAME_SERVER_NAME, ap_get_server_name_for_url(r));
     update(env, NAME_SERVER_ADDR, r->connection->local_ip);
-    update_port(env, NAME_SERVER_PORT, ap_get_server_port(r));
+    update_port(env, NAME_SERVER_PORT, ap_get_server_port(r),
+                &env->kept->server_port);
     update(env, NAME_SERVER_ADMIN, r->server->server_admin);
     update(env, NAME_DOCUMENT_ROOT, ap_document_root(r));
     update(env, NAME_REQUEST_SCHEME, scheme);
@@ -463,7 +417,9 @@ static void update_request(builder *env, const request_rec *r,
     update_size(env, NAME_SCRIPT_NAME, base, base_length);
     update(env, NAME_PATH_INFO, r->uri + base_length);
     update(env, NAME_REMOTE_ADDR, r->useragent_ip);
-    update_port(env, NAME_REMOTE_PORT, r->connection->client_addr->port);
+    update_port(env, NAME_REMOTE_PORT, r->connection->client_addr->port,
+                &env->kept->remote_port);
+    update(env, NAME_HTTP_HOST, apr_table_get(r->headers_in, "Host"));
 }
 
 static void add_request(builder *env, const request_rec *r, const char *host)
@@ -501,6 +457,24 @@ static void update_errors(builder *env)
     Py_XSETREF(kept->errors, Py_NewRef(errors));
 }
 
+/* It is nearly always the same one. NULL: there is none. */
+static void update_file_wrapper(builder *env, PyObject *file_wrapper)
+{
+    struct mp_wsgi_environ *kept = env->kept;
+    PyObject *name = kept->names[NAME_WSGI_FILE_WRAPPER];
+
+    if (env->failed || file_wrapper == kept->file_wrapper) {
+        return;
+    }
+    if ((file_wrapper != NULL
+             ? PyDict_SetItem(kept->base, name, file_wrapper)
+             : PyDict_DelItem(kept->base, name)) < 0) {
+        env->failed = 1;
+        return;
+    }
+    Py_XSETREF(kept->file_wrapper, Py_XNewRef(file_wrapper));
+}
+
 /* ---- what an interpreter keeps ---- */
 
 static int mpm_has(int query)
@@ -521,11 +495,11 @@ static int is_multiprocess(void)
                || most > 1);
 }
 
-/* @return a dict of the CONSTANT variables */
+/* @return a dict of the CONSTANT variables, with the place of wsgi.input */
 static PyObject *constants(void)
 {
     return Py_BuildValue(
-        "{s:s,s:s,s:(ii),s:O,s:O,s:O,s:O}", /* by CONSTANT_NAMES */
+        "{s:s,s:s,s:(ii),s:O,s:O,s:O,s:O,s:O}", /* by CONSTANT_NAMES */
         name_texts[NAME_GATEWAY_INTERFACE], "CGI/1.1",
         name_texts[NAME_SERVER_SOFTWARE], ap_get_server_banner(),
         name_texts[NAME_WSGI_VERSION], 1, 0,
@@ -535,7 +509,8 @@ static PyObject *constants(void)
         is_multiprocess() ? Py_True : Py_False,
         name_texts[NAME_WSGI_RUN_ONCE], Py_False,
         /* httpd marks the end of the body, also of a chunked one */
-        name_texts[NAME_WSGI_INPUT_TERMINATED], Py_True);
+        name_texts[NAME_WSGI_INPUT_TERMINATED], Py_True,
+        name_texts[NAME_WSGI_INPUT], Py_None);
 }
 
 static int fill(struct mp_wsgi_environ *kept)
@@ -579,6 +554,7 @@ int mp_wsgi_environ_traverse(mp_state *state, visitproc visit, void *arg)
         Py_VISIT(state->wsgi_environ->base);
         Py_VISIT(state->wsgi_environ->sys);
         Py_VISIT(state->wsgi_environ->errors);
+        Py_VISIT(state->wsgi_environ->file_wrapper);
     }
     return 0;
 }
@@ -597,12 +573,13 @@ void mp_wsgi_environ_clear(mp_state *state)
     for (size_t i = 0; i < COMMON_COUNT; i++) {
         Py_XDECREF(kept->values[i]);
     }
-    for (size_t i = 0; i < HEADERS; i++) {
+    for (size_t i = 0; i < MP_WSGI_NAMES; i++) {
         Py_XDECREF(kept->headers[i]);
     }
     Py_XDECREF(kept->base);
     Py_XDECREF(kept->sys);
     Py_XDECREF(kept->errors);
+    Py_XDECREF(kept->file_wrapper);
     PyMem_Free(kept);
 }
 
@@ -619,13 +596,15 @@ const char mp_request_build_wsgi_env_doc[] = PyDoc_STR(
 
 /* @return new reference, or NULL with an exception */
 static PyObject *build(mp_request *self, struct mp_wsgi_environ *kept,
-                       const char *base, size_t base_length)
+                       const char *base, size_t base_length,
+                       PyObject *file_wrapper)
 {
     builder env = {.kept = kept};
     request_rec *r = self->r;
     const char *host = remote_host(r); /* may let other threads in */
 
     update_errors(&env);
+    update_file_wrapper(&env, file_wrapper);
     /* nothing from here on runs Python code: the copy is of this request */
     update_server(&env, r);
     update_request(&env, r, base, base_length);
@@ -646,7 +625,6 @@ static PyObject *build(mp_request *self, struct mp_wsgi_environ *kept,
 PyObject *mp_wsgi_environ(mp_request *self, PyObject *file_wrapper)
 {
     struct mp_wsgi_environ *kept;
-    PyObject *environ;
     const char *base;
     const char *uri;
     size_t length;
@@ -654,7 +632,8 @@ PyObject *mp_wsgi_environ(mp_request *self, PyObject *file_wrapper)
     if (mp_request_check(self) < 0) {
         return NULL;
     }
-    base = base_uri(self, &length);
+    kept = kept_in(self->state);
+    base = kept != NULL ? base_uri(self, kept, &length) : NULL;
     if (base == NULL) {
         return NULL;
     }
@@ -663,14 +642,7 @@ PyObject *mp_wsgi_environ(mp_request *self, PyObject *file_wrapper)
         || (length > 0 && uri[length] != '/' && uri[length] != '\0')) {
         Py_RETURN_NONE;
     }
-    kept = kept_in(self->state);
-    environ = kept != NULL ? build(self, kept, base, length) : NULL;
-    if (environ != NULL && file_wrapper != NULL
-        && PyDict_SetItem(environ, kept->names[NAME_WSGI_FILE_WRAPPER],
-                          file_wrapper) < 0) {
-        Py_CLEAR(environ);
-    }
-    return environ;
+    return build(self, kept, base, length, file_wrapper);
 }
 
 PyObject *mp_request_build_wsgi_env(PyObject *op, PyObject *Py_UNUSED(unused))

@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 /* The WSGI applications that an interpreter serves, by what the configuration
  * says: each is looked for again when a second has passed (PythonAutoReload)
- * or something was reloaded, as handlers are (dispatch/handler.c). */
+ * or something was reloaded, as handlers are (dispatch/handler.c). And the
+ * content handler that calls them. */
 #include "objects/wsgi.h"
 
 #include <stdlib.h>
@@ -165,38 +166,23 @@ static PyObject *application_of(const mp_request *self, PyObject *finder)
     return application;
 }
 
-const char mp_request_wsgi_call_doc[] = PyDoc_STR(
-"_wsgi_call($self, find, file_wrapper, /)\n--\n\n"
-"Call the WSGI application that PythonOption mod_python.wsgi.application\n"
-"names here: the one found before, or if that is due again what\n"
-"find(req, option) returns; option is None where nothing is named.\n"
-"\n"
-"file_wrapper becomes wsgi.file_wrapper. Returns what the application does,\n"
-"or NotImplemented for a URI that is not below the path where it is mounted.\n"
-"Raises what find(), build_wsgi_env() and the application do. Private to\n"
-"mod_python.");
-
-PyObject *mp_request_wsgi_call(PyObject *op, PyObject *const *args,
-                               Py_ssize_t nargs)
+/* @return what the application returns, NotImplemented for a URI that is not
+ * below the path where it is mounted, NULL with an exception */
+static PyObject *call(mp_request *self, PyObject *finder,
+                      PyObject *file_wrapper)
 {
-    mp_request *self = (mp_request *)op;
     PyObject *application;
     PyObject *result = NULL;
     PyObject *given[3] = {NULL}; /* the first is the callee's to use */
 
-    if (nargs != 2) {
-        PyErr_SetString(PyExc_TypeError,
-                        "_wsgi_call() takes find and file_wrapper");
-        return NULL;
-    }
     if (mp_request_check(self) < 0) {
         return NULL;
     }
-    application = application_of(self, args[0]);
+    application = application_of(self, finder);
     if (application == NULL) {
         return NULL;
     }
-    given[1] = mp_wsgi_environ(self, args[1]);
+    given[1] = mp_wsgi_environ(self, file_wrapper);
     if (given[1] == Py_None) {
         result = Py_NewRef(Py_NotImplemented);
     }
@@ -211,6 +197,67 @@ PyObject *mp_request_wsgi_call(PyObject *op, PyObject *const *args,
     Py_XDECREF(given[1]);
     Py_DECREF(application);
     return result;
+}
+
+/* ---- the content handler ---- */
+
+/* What a handler is bound to: a tuple of these. */
+enum { BOUND_MODULE, BOUND_FINDER, BOUND_FINISH, BOUND_FILE_WRAPPER };
+
+static PyObject *handle(PyObject *bound, PyObject *op)
+{
+    mp_state *state =
+        mp_state_of_module(PyTuple_GET_ITEM(bound, BOUND_MODULE));
+    mp_request *self = (mp_request *)op;
+    PyObject *status = NULL;
+    PyObject *result;
+
+    if (!Py_IS_TYPE(op, state->request_type)) {
+        PyErr_Format(PyExc_TypeError, "handler() takes an mp_request, not %.200s",
+                     Py_TYPE(op)->tp_name);
+        return NULL;
+    }
+    result = call(self, PyTuple_GET_ITEM(bound, BOUND_FINDER),
+                  PyTuple_GET_ITEM(bound, BOUND_FILE_WRAPPER));
+    if (result != NULL && PyList_CheckExact(result)) {
+        /* the usual case; nothing of it has to be closed */
+        self->busy++;
+        status = mp_wsgi_send(self, result) == 0 ? Py_NewRef(state->ok) : NULL;
+        self->busy--;
+    }
+    else if (result != NULL) {
+        PyObject *const args[] = {op, result};
+
+        status = PyObject_Vectorcall(PyTuple_GET_ITEM(bound, BOUND_FINISH),
+                                     args, 2, NULL);
+    }
+    Py_XDECREF(result);
+    mp_wsgi_take_back(self);
+    return status;
+}
+
+static PyMethodDef handler_method = {
+    "handler", handle, METH_O,
+    PyDoc_STR("handler(req, /)\n--\n\nThe content handler.")};
+
+PyObject *mp_wsgi_handler(PyObject *op, PyObject *args)
+{
+    PyObject *finder;
+    PyObject *finish;
+    PyObject *file_wrapper;
+    PyObject *bound;
+    PyObject *handler = NULL;
+
+    if (!PyArg_ParseTuple(args, "OOO:_wsgi_handler", &finder, &finish,
+                          &file_wrapper)) {
+        return NULL;
+    }
+    bound = PyTuple_Pack(4, op, finder, finish, file_wrapper);
+    if (bound != NULL) {
+        handler = PyCFunction_New(&handler_method, bound);
+        Py_DECREF(bound);
+    }
+    return handler;
 }
 
 int mp_wsgi_applications_traverse(mp_state *state, visitproc visit, void *arg)

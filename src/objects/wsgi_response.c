@@ -11,6 +11,7 @@
 
 #include "objects/request_io.h"
 #include "runtime/compat.h"
+#include "runtime/error.h"
 
 /* About one connection, not about the response: httpd's business. */
 static const char *const hop_by_hop[] = {
@@ -161,7 +162,8 @@ static int is_name(PyObject *value, const char *name, size_t length)
         return 0;
     }
     return (size_t)size == length
-           && ap_cstr_casecmpn(bytes, name, length) == 0;
+           && (memcmp(bytes, name, length) == 0 /* as nearly all write it */
+               || ap_cstr_casecmpn(bytes, name, length) == 0);
 }
 
 #define IS_NAME(value, name) is_name(value, name, sizeof(name) - 1)
@@ -235,18 +237,18 @@ static int parse_headers(head *into, apr_pool_t *p, PyObject *value)
 }
 
 /* Raises the exception of exc_info, a tuple (type, value, traceback).
- * @return NULL always */
-static PyObject *raise_again(PyObject *exc_info)
+ * @return -1 always */
+static int raise_again(PyObject *exc_info)
 {
     PyObject *exc = PyTuple_GET_ITEM(exc_info, 1);
     PyObject *traceback = PyTuple_GET_ITEM(exc_info, 2);
 
     if (PyTraceBack_Check(traceback)
         && PyException_SetTraceback(exc, traceback) < 0) {
-        return NULL;
+        return -1;
     }
     mp_compat_set_raised(Py_NewRef(exc));
-    return NULL;
+    return -1;
 }
 
 static int check_exc_info(PyObject *exc_info)
@@ -328,11 +330,102 @@ static void apply(mp_reqctx *ctx, const head *from)
 
 /* ---- start_response() and write() ---- */
 
+/* What wsgi_start_response() does. @return 0, or -1 with an exception */
+static int respond(const mp_request *self, PyObject *const *args,
+                   Py_ssize_t nargs)
+{
+    PyObject *exc_info = nargs > 2 ? args[2] : Py_None;
+    head given = {.length = -1};
+    apr_pool_t *p;
+    int sent;
+
+    if (nargs < 2 || nargs > 3) {
+        PyErr_SetString(PyExc_TypeError,
+                        "start_response() takes status, headers and "
+                        "optionally exc_info, by position");
+        return -1;
+    }
+    if (mp_request_check(self) < 0 || check_exc_info(exc_info) < 0) {
+        return -1;
+    }
+    sent = self->ctx->out_passed || self->r->eos_sent;
+    if (sent && exc_info != Py_None) {
+        return raise_again(exc_info);
+    }
+    if (sent) {
+        PyErr_SetString(PyExc_RuntimeError, "the headers have been sent");
+        return -1;
+    }
+    p = self->r->pool;
+    if (parse_status(&given, p, args[0]) < 0
+        || parse_headers(&given, p, args[1]) < 0
+        || mp_request_io_begin(self) < 0) {
+        return -1;
+    }
+    apply(self->ctx, &given);
+    mp_request_io_end(self->ctx);
+    return 0;
+}
+
+/* The request a lent function works for.
+ * @return NULL with ReferenceError: it was taken back */
+static mp_request *lent_to(PyObject *op)
+{
+    if (op == Py_None) {
+        mp_error_ended("WSGI request");
+        return NULL;
+    }
+    return (mp_request *)op;
+}
+
+/* *kept, working for the request; if another one has it or it does not exist
+ * yet, a new function. @return new reference, or NULL with an exception */
+static PyObject *lend(PyObject **kept, PyMethodDef *method, mp_request *self)
+{
+    PyCFunctionObject *function = (PyCFunctionObject *)*kept;
+
+    if (function == NULL) {
+        *kept = PyCFunction_New(method, (PyObject *)self);
+        return Py_XNewRef(*kept);
+    }
+    if (function->m_self == Py_None) {
+        Py_SETREF(function->m_self, Py_NewRef((PyObject *)self));
+    }
+    return function->m_self == (PyObject *)self
+               ? Py_NewRef((PyObject *)function)
+               : PyCFunction_New(method, (PyObject *)self);
+}
+
+/* What the application has kept is its own for good. */
+static void take_back(PyObject **kept, const mp_request *self)
+{
+    PyCFunctionObject *function = (PyCFunctionObject *)*kept;
+
+    if (function == NULL || function->m_self != (const PyObject *)self) {
+        return;
+    }
+    if (Py_REFCNT(function) == 1) {
+        Py_SETREF(function->m_self, Py_NewRef(Py_None));
+    }
+    else {
+        Py_CLEAR(*kept);
+    }
+}
+
+void mp_wsgi_take_back(mp_request *self)
+{
+    take_back(&self->state->wsgi_start_response, self);
+    take_back(&self->state->wsgi_write, self);
+}
+
 static PyObject *write_item(PyObject *op, PyObject *data)
 {
-    mp_request *self = (mp_request *)op;
+    mp_request *self = lent_to(op);
     int rc;
 
+    if (self == NULL) {
+        return NULL;
+    }
     self->busy++;
     rc = mp_wsgi_put(self, data, 1);
     self->busy--;
@@ -356,15 +449,38 @@ const char mp_request_wsgi_start_response_doc[] = PyDoc_STR(
 "taken too. Returns write(). ValueError: bad status, hop-by-hop headers,\n"
 "control characters; TypeError: wrong types. See PEP 3333.");
 
+PyObject *mp_request_wsgi_start_response(PyObject *op, PyObject *const *args,
+                                         Py_ssize_t nargs, PyObject *kwnames)
+{
+    if (kwnames != NULL) {
+        nargs = 0; /* by position only */
+    }
+    return respond((mp_request *)op, args, nargs) == 0
+               ? PyCFunction_New(&write_method, op)
+               : NULL;
+}
+
 static PyObject *start(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
-    mp_request *self = (mp_request *)op;
-    PyObject *write;
+    mp_request *self = lent_to(op);
+    mp_state *state;
+    int rc;
 
+    if (self == NULL) {
+        return NULL;
+    }
     self->busy++;
-    write = mp_request_wsgi_start_response(op, args, nargs, NULL);
+    rc = respond(self, args, nargs);
     self->busy--;
-    return write;
+    if (rc < 0) {
+        return NULL;
+    }
+    state = self->state;
+    if (state->wsgi_start_response == NULL
+        || PyCFunction_GET_SELF(state->wsgi_start_response) != op) {
+        return PyCFunction_New(&write_method, op); /* nobody takes it back */
+    }
+    return lend(&state->wsgi_write, &write_method, self);
 }
 
 static PyMethodDef start_method = {
@@ -373,42 +489,5 @@ static PyMethodDef start_method = {
 
 PyObject *mp_wsgi_start_response(mp_request *self)
 {
-    return PyCFunction_New(&start_method, (PyObject *)self);
-}
-
-PyObject *mp_request_wsgi_start_response(PyObject *op, PyObject *const *args,
-                                         Py_ssize_t nargs, PyObject *kwnames)
-{
-    const mp_request *self = (mp_request *)op;
-    PyObject *exc_info = nargs > 2 ? args[2] : Py_None;
-    head given = {.length = -1};
-    apr_pool_t *p;
-    int sent;
-
-    if (nargs < 2 || nargs > 3 || kwnames != NULL) {
-        PyErr_SetString(PyExc_TypeError,
-                        "start_response() takes status, headers and "
-                        "optionally exc_info, by position");
-        return NULL;
-    }
-    if (mp_request_check(self) < 0 || check_exc_info(exc_info) < 0) {
-        return NULL;
-    }
-    sent = self->ctx->out_passed || self->r->eos_sent;
-    if (sent && exc_info != Py_None) {
-        return raise_again(exc_info);
-    }
-    if (sent) {
-        PyErr_SetString(PyExc_RuntimeError, "the headers have been sent");
-        return NULL;
-    }
-    p = self->r->pool;
-    if (parse_status(&given, p, args[0]) < 0
-        || parse_headers(&given, p, args[1]) < 0
-        || mp_request_io_begin(self) < 0) {
-        return NULL;
-    }
-    apply(self->ctx, &given);
-    mp_request_io_end(self->ctx);
-    return PyCFunction_New(&write_method, op);
+    return lend(&self->state->wsgi_start_response, &start_method, self);
 }

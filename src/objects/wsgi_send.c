@@ -143,6 +143,23 @@ static int send_iterable(mp_request *self, PyObject *iterable)
     return rc;
 }
 
+int mp_wsgi_send(mp_request *self, PyObject *result)
+{
+    int rc;
+
+    if (mp_request_check(self) < 0) {
+        return -1;
+    }
+    mp_promise_settle(self->ctx); /* of write() */
+    rc = PyList_CheckExact(result) || PyTuple_CheckExact(result)
+             ? send_list(self, result)
+             : send_iterable(self, result);
+    if (rc < 0 || mp_request_check(self) < 0) {
+        return -1;
+    }
+    return check_complete(self);
+}
+
 const char mp_request_wsgi_send_doc[] = PyDoc_STR(
 "_wsgi_send($self, result, /)\n--\n\n"
 "Send what a WSGI application has returned: an iterable of bytes, or of str\n"
@@ -155,20 +172,8 @@ const char mp_request_wsgi_send_doc[] = PyDoc_STR(
 
 PyObject *mp_request_wsgi_send(PyObject *op, PyObject *result)
 {
-    mp_request *self = (mp_request *)op;
-    int rc;
-
-    if (mp_request_check(self) < 0) {
-        return NULL;
-    }
-    mp_promise_settle(self->ctx); /* of write() */
-    rc = PyList_CheckExact(result) || PyTuple_CheckExact(result)
-             ? send_list(self, result)
-             : send_iterable(self, result);
-    if (rc < 0 || mp_request_check(self) < 0 || check_complete(self) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return mp_wsgi_send((mp_request *)op, result) == 0 ? Py_NewRef(Py_None)
+                                                       : NULL;
 }
 
 const char mp_request_wsgi_send_file_doc[] = PyDoc_STR(

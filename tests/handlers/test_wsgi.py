@@ -16,6 +16,7 @@ from wsgiref.validate import validator
 TEXT = [("Content-Type", "text/plain")]
 events: list[str] = []  # what happened in earlier requests
 kept: list[dict[str, Any]] = []
+functions_kept: list[tuple[Any, Any]] = []
 
 
 def _query(environ: dict[str, Any]) -> dict[str, str]:
@@ -54,11 +55,45 @@ def environ(environ, start_response):
         for name, value in environ.items()})
 
 
+def built(environ, start_response):
+    return _json(start_response, sorted(environ["wsgi.input"].build_wsgi_env()))
+
+
 def keep(environ, start_response):
     kept.append(environ)
     return _json(start_response, [
         [one["PATH_INFO"], one["QUERY_STRING"], one.get("HTTP_X_NUMBER")]
         for one in kept])
+
+
+def functions(environ, start_response):
+    """Keeps its functions, and calls those that were kept before."""
+    told = []
+    for function, *given in [call for start, write in functions_kept for call in
+                             ((start, "299 Late", TEXT), (write, b"late"))]:
+        try:
+            function(*given)
+        except ReferenceError as error:
+            told.append(str(error))
+    same = [start_response is one[0] for one in functions_kept]
+    write = start_response("200 OK", TEXT)
+    functions_kept.append((start_response, write))
+    write(json.dumps([told, same]).encode())
+    return []
+
+
+def taken_back(environ, start_response):
+    """Functions that wait for their next request, found by force."""
+    start_response("200 OK", TEXT)
+    told = []
+    for one in gc.get_objects():
+        if (getattr(one, "__name__", "") in ("start_response", "write")
+                and getattr(one, "__self__", 0) is None):
+            try:
+                one(b"data") if one.__name__ == "write" else one("200 OK", [])
+            except ReferenceError as error:
+                told.append(f"{one.__name__}: {error}")
+    return [json.dumps(told).encode()]
 
 
 def body(environ, start_response):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,43 @@ def test_each_environ_is_its_own(client: Client) -> None:
     assert kept[-3:] == [["/keep/one", "q=1", "1"], ["/keep/two", "", "2"],
                          ["/keep/three", "", None]]
     assert "HTTP_COOKIE" not in client.json("/app/environ")
+
+
+def test_hosts_by_turns(httpd: Httpd) -> None:
+    def host(lines: str) -> Any:
+        with Connection(httpd.port()) as raw:
+            raw.send(f"GET /app/environ HTTP/1.0\r\n{lines}\r\n".encode())
+            raw.read_head()
+            return json.loads(raw.read_all()).get("HTTP_HOST")
+
+    for _ in range(2):
+        assert host("Host: one\r\n") == "one"
+        assert host("Host: another:80\r\n") == "another:80"
+        assert host("") is None
+        assert host("Host: one\r\n") == "one"
+
+
+def test_file_wrapper_is_not_for_others(client: Client) -> None:
+    """build_wsgi_env() leaves it out also after an application has run."""
+    assert "wsgi.file_wrapper" in client.json("/app/environ")
+    assert "wsgi.file_wrapper" not in client.json("/app/built")
+    assert "wsgi.file_wrapper" in client.json("/app/environ")
+
+
+def test_functions_that_are_kept(client: Client) -> None:
+    """start_response() and write() belong to their request."""
+    ended = "this request has ended"
+    assert client.json("/app/functions") == [[], []]
+    assert client.json("/app/functions") == [[ended] * 2, [False]]
+    client.get("/app/hello")
+    assert client.json("/app/functions") == [[ended] * 4, [False] * 2]
+
+
+def test_functions_between_requests(client: Client) -> None:
+    client.get("/app/written")
+    client.get("/app/hello")
+    told = client.json("/app/taken_back")
+    assert told in ([], ["write: this WSGI request has ended"])
 
 
 def test_many_headers(client: Client) -> None:

@@ -22,7 +22,7 @@ LIMITS = {
     'req.write(b"...", 0) over C': 3150,
     'req.write("...") over C': 4700,  # the flusher ticks in it too
     "a request of others over httpd without mod_python": 225,
-    "WSGI hello over C": 14_000,
+    "WSGI hello over C": 9_200,
 }
 
 
