@@ -254,7 +254,7 @@ def test_port_in_use(command: Command) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="children are another user's for root")
 def test_unreadable_target(command: Command) -> None:
     command.write("hello.py", HELLO).chmod(0o600)
-    done = command.run("serve", "hello")
+    done = command.run("serve", "hello", "--port", "0")
     assert done.rc == 1
     assert re.search("MP0707: .* cannot read .*hello.py: move it", done.err)
 
