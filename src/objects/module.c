@@ -56,6 +56,16 @@ int mp_state_add_type(PyObject *op, PyType_Spec *spec, PyTypeObject **slot,
     return PyModule_AddObjectRef(op, name, (PyObject *)type);
 }
 
+void mp_state_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    type->tp_clear(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
 int mp_state_no_delete(PyObject *value, const char *name)
 {
     if (value == NULL) {

@@ -85,6 +85,10 @@ PyObject *mp_module_init(void);
 int mp_state_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **slot,
                       const char *name);
 
+/* Py_tp_dealloc of a type that owns no more than its Py_tp_clear lets go of and
+ * that nobody can derive from. Interpreter held. */
+void mp_state_dealloc(PyObject *op);
+
 /* Setter of read-only members: AttributeError, on deletion TypeError. closure
  * is the name of the member. @return -1 always */
 int mp_state_read_only(PyObject *self, PyObject *value, void *closure);

@@ -201,21 +201,11 @@ static int clear(PyObject *op)
     return 0;
 }
 
-static void dealloc(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-
-    PyObject_GC_UnTrack(op);
-    clear(op);
-    type->tp_free(op);
-    Py_DECREF(type);
-}
-
 PyDoc_STRVAR(type_doc, "Iterator over a table.");
 
 static PyType_Slot slots[] = {
     {Py_tp_doc, (void *)type_doc},
-    {Py_tp_dealloc, dealloc},
+    {Py_tp_dealloc, mp_state_dealloc},
     {Py_tp_traverse, traverse},
     {Py_tp_clear, clear},
     {Py_tp_iter, PyObject_SelfIter},
