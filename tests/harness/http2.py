@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -17,6 +16,7 @@ import h2.events
 import h2.exceptions
 
 from .raw import IncompleteError, RawResponse
+from .tools import reset
 
 
 @dataclass
@@ -152,9 +152,7 @@ class Http2:
 
     def abort(self) -> None:
         """Closes with RST."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                               struct.pack("ii", 1, 0))
-        self.socket.close()
+        reset(self.socket)
 
     def close(self) -> None:
         self.socket.close()

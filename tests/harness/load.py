@@ -11,10 +11,11 @@ import multiprocessing
 import random
 import re
 import socket
-import struct
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from .tools import reset
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
@@ -150,8 +151,7 @@ class Line:
             if not more:
                 break
             got += more
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                        struct.pack("ii", 1, 0))
+        reset(made)
         self.close()
 
 

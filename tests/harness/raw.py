@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 from .codec import decode
-from .tools import PATIENCE
+from .tools import PATIENCE, reset
 
 
 class IncompleteError(AssertionError):
@@ -105,9 +104,7 @@ class Connection:
 
     def abort(self) -> None:
         """Closes with RST."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                               struct.pack("ii", 1, 0))
-        self.socket.close()
+        reset(self.socket)
 
     def close(self) -> None:
         self.socket.close()

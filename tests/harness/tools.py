@@ -6,6 +6,7 @@ import concurrent.futures
 import os
 import random
 import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -63,6 +64,13 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("no free port on 127.0.0.1")
+
+
+def reset(connection: socket.socket) -> None:
+    """Closes with RST: what was not sent or read yet is lost."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                          struct.pack("ii", 1, 0))
+    connection.close()
 
 
 def accepts(port: int) -> bool:
