@@ -64,6 +64,7 @@ class Line:
     def __init__(self, port: int, keep: int = REQUESTS_PER_CONNECTION,
                  timeout: float = 60.0) -> None:
         self.port, self.keep, self.timeout = port, keep, timeout
+        self.head = b""  # of the last answer: status line and headers
         self._socket: socket.socket | None = None
         self._rest = b""
         self._served = 0
@@ -122,6 +123,7 @@ class Line:
             head = self._to(b"\r\n\r\n")
             status = int(head[9:12])
         body = self._body(status, head)
+        self.head = head
         self._served += 1
         if CLOSE.search(head) or self._served >= self.keep:
             self.close()
