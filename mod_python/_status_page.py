@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The HTML of mod_python.status: a table, with a bar where it helps to
-compare. Works without JavaScript."""
+"""The HTML of mod_python.status: sums, and a table for each process,
+with a bar where it helps to compare. Works without JavaScript."""
 
 from __future__ import annotations
 
@@ -14,19 +14,29 @@ _HEAD = """\
 <meta name="viewport" content="width=device-width">
 <title>mod_python status</title>
 <style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2em; color: #222;
-       background: #fff }
-table { border-collapse: collapse; margin: 0 0 1.5em }
-th, td { padding: .25em .8em; text-align: right; border-bottom: 1px solid #ddd }
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5em auto; padding: 0 1.5em;
+       max-width: 80em; color: #222; background: #fff }
+h1 { font-size: 1.5em; margin: 0 } h2 { font-size: 1.1em; margin: 1.5em 0 .3em }
+h2 span { font-weight: normal }
+dl { display: flex; flex-wrap: wrap; gap: .6em; margin: 1em 0 }
+dl div { border: 1px solid #ddd; border-radius: 6px; padding: .4em 1em;
+         display: flex; flex-direction: column-reverse }
+dt { color: #666 } dd { margin: 0; font-size: 1.4em }
+.table { overflow-x: auto }
+table { border-collapse: collapse; width: 100% }
+th, td { padding: .35em .6em; text-align: right; vertical-align: top;
+         white-space: nowrap; border-bottom: 1px solid #ddd;
+         font-variant-numeric: tabular-nums }
+th { color: #666; font-weight: normal }
 th:first-child, td:first-child { text-align: left }
-svg { vertical-align: middle; margin-left: .4em }
+svg { display: block; margin: .2em 0 0 auto }
 .bad { color: #b00020; font-weight: bold }
 .note { color: #666 }
 @media (prefers-color-scheme: dark) {
-body { background: #181818; color: #ddd } th, td { border-color: #444 }
-.bad { color: #ff6b81 } .note { color: #999 } }
+body { background: #181818; color: #ddd }
+th, td, dl div { border-color: #444 }
+.bad { color: #ff6b81 } .note, dt, th { color: #999 } }
 </style></head><body>
-<h1>mod_python</h1>
 """
 _COLUMNS = ("interpreter", "GIL", "threads", "busy", "requests", "errors",
             "in handlers", "a request", "waiting", "modules", "reloads", "up")
@@ -48,14 +58,21 @@ def page(state: dict[str, Any]) -> str:
 
 
 def _sums(state: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    total = {key: sum(row[key] for row in rows)
-             for key in ("requests", "errors", "busy")}
+    def total(key: str) -> int:
+        return sum(row[key] for row in rows)
+
+    numbers = {
+        "processes": len(state["processes"]),
+        "interpreters": len(rows),
+        "threads busy": total("busy"),
+        "requests": total("requests"),
+        "errors": _errors(total("errors")),
+    }
+    tiles = "".join(f"<div><dt>{name}</dt><dd>{number}</dd></div>"
+                    for name, number in numbers.items())
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(state["time"]))
-    return (
-        f"<p>mod_python {html.escape(state['mod_python'])}, {when}: "
-        f"{len(state['processes'])} processes, {len(rows)} interpreters, "
-        f"{total['busy']} threads busy, {total['requests']} requests, "
-        f"{_errors(total['errors'])} errors</p>\n")
+    return (f"<h1>mod_python {html.escape(state['mod_python'])}</h1>\n"
+            f'<p class="note">{when}</p>\n<dl>{tiles}</dl>\n')
 
 
 def _errors(number: int) -> str:
@@ -67,8 +84,8 @@ def _process(process: dict[str, Any], most: dict[str, float], now: float) -> str
     size = "" if memory is None else f", {memory / 2**20:.1f} MB"
     head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
     body = "".join(_row(row, most, now) for row in process["interpreters"])
-    return (f"<h2>Process {process['pid']}{size}</h2>\n"
-            f"<table><tr>{head}</tr>\n{body}</table>\n")
+    return (f'<h2>Process {process["pid"]}<span class="note">{size}</span></h2>\n'
+            f'<div class="table"><table><tr>{head}</tr>\n{body}</table></div>\n')
 
 
 def _row(row: dict[str, Any], most: dict[str, float], now: float) -> str:
@@ -96,9 +113,9 @@ def _row(row: dict[str, Any], most: dict[str, float], now: float) -> str:
 
 def _bar(part: float, colour: str) -> str:
     """A share of the largest of its column, which the number beside it tells."""
-    return (f'<svg width="60" height="8" aria-hidden="true"><rect width="60" '
-            f'height="8" fill="{colour}" opacity=".15"/><rect height="8" '
-            f'width="{60 * part:.1f}" fill="{colour}"/></svg>')
+    return (f'<svg width="80" height="6" aria-hidden="true"><rect width="80" '
+            f'height="6" fill="{colour}" opacity=".15"/><rect height="6" '
+            f'width="{80 * part:.1f}" fill="{colour}"/></svg>')
 
 
 def _age(seconds: float) -> str:

@@ -2,14 +2,12 @@
 """The page of PythonDebug On: HTML, JSON, text, and no secrets in any."""
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from harness.browser import Browser
 from harness.client import Client
 from harness.conf import ONE
 from harness.env import Env
@@ -173,20 +171,8 @@ def test_output_filter(client: Client, log: ErrorLog) -> None:
 def test_in_a_browser(client: Client, log: ErrorLog, tmp_path: Path,
                       httpd: Httpd) -> None:
     """Chromium shows it; MP_SCREENSHOT=FILE keeps the picture."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed")
-    shot = Path(os.environ.get("MP_SCREENSHOT") or tmp_path / "page.png")
-    common = [chromium, "--headless", "--no-sandbox", "--disable-gpu",
-              "--no-proxy-server", f"--user-data-dir={tmp_path}/profile",
-              "--disable-background-networking", "--no-first-run"]
+    browser = Browser(tmp_path)
     url = f"http://127.0.0.1:{httpd.port()}/order?size=big"
-    subprocess.run([*common, "--window-size=1100,1400",
-                    f"--screenshot={shot}", url], check=True, timeout=90,
-                   capture_output=True)
-    assert shot.read_bytes().startswith(b"\x89PNG")
-    assert shot.stat().st_size > 20_000  # not an empty window
-    dom = subprocess.run([*common, "--dump-dom", url], check=True, timeout=90,
-                         capture_output=True, text=True).stdout
-    assert "<b>checkout</b>" in dom
+    browser.check_picture(url, "1100,1400")
+    assert "<b>checkout</b>" in browser.dom(url)
     log.expect("MP0400", 2)

@@ -7,11 +7,16 @@ import re
 import signal
 import threading
 import xml.etree.ElementTree
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fix_httpd import StartHttpd
 from harness import proc
+from harness.browser import Browser
 from harness.client import Client
-from harness.conf import BY_PATH
+from harness.conf import BY_PATH, Workers
 from harness.httpd import Httpd
 from harness.log import ErrorLog
 from harness.tools import concurrently, wait_until
@@ -194,3 +199,32 @@ def test_a_child_that_is_gone_is_not_shown(client: Client, httpd: Httpd) -> None
         return {process["pid"] for process in state(client)["processes"]}
 
     wait_until(lambda: pid not in shown())
+
+
+@pytest.mark.mpm("event")
+def test_in_a_browser(start_httpd: StartHttpd, tmp_path: Path) -> None:
+    """Chromium shows two children, whose interpreters have had different work."""
+    browser = Browser(tmp_path)
+    sites = {"shop": 90, "blog": 40, "reports": 12}
+    config = CONFIG + "".join(
+        f"<LocationMatch /{name}$>\n    PythonInterpreter {name}\n</LocationMatch>\n"
+        for name in sites)
+    httpd = start_httpd(config, workers=Workers(children=2, threads=8))
+
+    def get(path: str) -> int:
+        with Client(httpd.port()) as other:
+            return other.get(path).status_code
+
+    paths = [f"/fine/{name}" for name, number in sites.items()
+             for _ in range(number)]
+    paths += ["/slow/reports"] * 6 + ["/slow/shop"] * 2
+    assert set(concurrently(lambda number: get(paths[number]), len(paths))) == {200}
+    for _ in range(3):
+        assert get("/fails/blog") == 500
+    httpd.log.expect("MP0400", 3)
+    url = f"http://127.0.0.1:{httpd.port()}/python-status"
+    browser.check_picture(url, "1180,690")
+    page = browser.dom(url)
+    assert page.count("<h2>Process ") == 2
+    for name in sites:
+        assert f">{name}</t" in page
