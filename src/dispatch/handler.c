@@ -53,17 +53,13 @@ struct mp_by_value {
 /* .htaccess files are many and change: start again rather than grow. */
 #define MAX_BY_VALUE 4096
 
-/* @return a reference with room for the record when the configuration has one,
- *         else *name only (of r->pool) and NULL */
-static const mp_interp_ref *select_interp(request_rec *r,
-                                       const mp_dir_conf *conf,
-                                       const mp_handler *handler,
-                                       const char **name)
+/* The name that a directory gives, of r->pool or the configuration. */
+static const char *name_by_directory(request_rec *r, const mp_dir_conf *conf,
+                                     const mp_handler *handler)
 {
-    const mp_interp_ref *ref = conf->interpreter;
+    const char *name = NULL;
 
-    if (ref == NULL && conf->interp_per_directory == 1) {
-        *name = MP_MAIN_INTERPRETER;
+    if (conf->interp_per_directory == 1) {
         if (r->filename != NULL && r->filename[0] != '\0') {
             const char *dir = r->finfo.filetype == APR_DIR
                                   ? r->filename
@@ -71,43 +67,34 @@ static const mp_interp_ref *select_interp(request_rec *r,
                                                           r->filename);
             size_t length = strlen(dir);
 
-            *name = length > 0 && dir[length - 1] == '/'
-                        ? dir
-                        : apr_pstrcat(r->pool, dir, "/", NULL);
+            name = length > 0 && dir[length - 1] == '/'
+                       ? dir
+                       : apr_pstrcat(r->pool, dir, "/", NULL);
         }
-        return NULL;
     }
-    if (ref == NULL && conf->interp_per_directive == 1) {
-        *name = handler->directory;
-        if (*name == NULL) {
-            *name = handler->section->kind == MP_SECTION_LOCATION
-                        ? handler->section->path
-                        : mp_section_directory(handler->section, r->filename,
-                                               r->pool);
-        }
-        if (*name == NULL) {
-            *name = MP_MAIN_INTERPRETER;
-        }
-        return NULL;
+    else if (handler->directory != NULL) {
+        name = handler->directory;
     }
-    if (ref == NULL) {
-        ref = mp_config_of_server(r->server)->interpreter;
+    else {
+        name = handler->section->kind == MP_SECTION_LOCATION
+                   ? handler->section->path
+                   : mp_section_directory(handler->section, r->filename,
+                                          r->pool);
     }
-    *name = ref->name;
-    return ref;
+    return name != NULL ? name : MP_MAIN_INTERPRETER;
 }
 
 mp_interp *mp_handler_interp(request_rec *r, const mp_dir_conf *conf,
                              const mp_handler *handler, const char **name)
 {
-    const mp_interp_ref *ref = select_interp(r, conf, handler, name);
-    mp_interp *interp = ref != NULL ? mp_pool_only(ref) : NULL;
+    const mp_interp_ref *ref = mp_handler_interp_ref(r, conf);
 
-    if (interp != NULL) {
-        return interp;
+    if (ref != NULL) {
+        *name = ref->name;
+        return mp_pool_of(ref, mp_reqctx_stays(r));
     }
-    return ref != NULL ? mp_pool_of(ref, mp_reqctx_stays(r))
-                       : mp_pool_get(*name, mp_reqctx_stays(r));
+    *name = name_by_directory(r, conf, handler);
+    return mp_pool_get(*name, mp_reqctx_stays(r));
 }
 
 mp_interp *mp_handler_find_interp(request_rec *r, const mp_dir_conf *conf,

@@ -63,6 +63,19 @@ PyObject *mp_handler_shown(PyObject *value);
 /* Makes room for the callables in a new interpreter. @return 0 or -1 */
 int mp_handler_cache_setup(mp_state *state);
 
+/* What names the interpreter of all entries of a request alike, NULL: that
+ * depends on a directory. */
+static inline const mp_interp_ref *mp_handler_interp_ref(
+    const request_rec *r, const mp_dir_conf *conf)
+{
+    if (conf->interpreter != NULL) {
+        return conf->interpreter;
+    }
+    return conf->interp_per_directory != 1 && conf->interp_per_directive != 1
+               ? mp_config_of_server(r->server)->interpreter
+               : NULL;
+}
+
 /* The interpreter for a request's entry (SPEC section 3), and the name that
  * selects it (of r->pool or the configuration).
  * @return NULL after logging why, but not for which entry */

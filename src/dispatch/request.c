@@ -73,6 +73,12 @@ static void leave(phase_run *run)
 static mp_interp *find_interp(const phase_run *run, const mp_handler *handler,
                               const char **name)
 {
+    const mp_interp_ref *ref = mp_handler_interp_ref(run->r, run->conf);
+
+    if (handler->callable < 0 && ref != NULL && mp_pool_only(ref) != NULL) {
+        *name = ref->name; /* nearly always */
+        return mp_pool_only(ref);
+    }
     if (handler->callable >= 0) {
         /* a function runs where it was made */
         mp_interp *interp = mp_request_owner(run->ctx, handler);

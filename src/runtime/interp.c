@@ -25,6 +25,7 @@ typedef struct mp_thread {
     thread_slot *slots; /* last used first */
     int count;
     int capacity;
+    PyThreadState *bound; /* what mp_compat_bind_gilstate() got last */
 } mp_thread;
 
 typedef struct deferred_node {
@@ -85,22 +86,18 @@ static PyThreadState *find_tstate(mp_thread *t, mp_interp *interp)
 {
     for (int i = 0; i < t->count; i++) {
         if (t->slots[i].interp == interp) {
-            PyThreadState *tstate = t->slots[i].tstate;
+            thread_slot found = t->slots[i];
 
-            if (i > 0) {
-                thread_slot found = t->slots[i];
-
-                memmove(t->slots + 1, t->slots, i * sizeof(found));
-                t->slots[0] = found;
-            }
-            return tstate;
+            memmove(t->slots + 1, t->slots, i * sizeof(found));
+            t->slots[0] = found;
+            return found.tstate;
         }
     }
     return NULL;
 }
 
-/* This thread's state for interp, made when missing. */
-static PyThreadState *get_tstate(mp_thread *t, mp_interp *interp)
+/* Not that of the last time; made when missing. */
+static PyThreadState *another_tstate(mp_thread *t, mp_interp *interp)
 {
     PyThreadState *tstate = find_tstate(t, interp);
 
@@ -113,6 +110,14 @@ static PyThreadState *get_tstate(mp_thread *t, mp_interp *interp)
         mp_stats_add(&interp->stats->threads, tstate != NULL);
     }
     return tstate;
+}
+
+/* This thread's state for interp, made when missing. */
+static inline PyThreadState *get_tstate(mp_thread *t, mp_interp *interp)
+{
+    return t->count > 0 && t->slots[0].interp == interp
+               ? t->slots[0].tstate
+               : another_tstate(t, interp);
 }
 
 /* The thread state that this thread is attached with, NULL when detached.
@@ -132,10 +137,15 @@ static PyThreadState *attached_tstate(const mp_thread *t)
     return NULL;
 }
 
-static void attach(PyThreadState *tstate)
+/* CPython changes the slot for PyGILState only when a thread state that is in
+ * it goes, and ours stay. */
+static inline void attach(mp_thread *t, PyThreadState *tstate)
 {
     PyEval_RestoreThread(tstate);
-    mp_compat_bind_gilstate(tstate);
+    if (t->bound != tstate) {
+        mp_compat_bind_gilstate(tstate);
+        t->bound = tstate;
+    }
 }
 
 /* Attaches for a new call. A GIL goes to any of those who wait for it, and
@@ -143,17 +153,18 @@ static void attach(PyThreadState *tstate)
  * let near it at a time, in the order in which they came. (One at a time would
  * have every short call wait for a thread to wake up.) A pool has a queue of
  * its own. */
-static void attach_in_turn(mp_interp *interp, PyThreadState *tstate)
+static void attach_in_turn(mp_thread *t, mp_interp *interp,
+                           PyThreadState *tstate)
 {
     const int others = mp_stats_add(&interp->stats->inside, 1);
 
     if (others >= NEAR_THE_GIL && !interp->own_gil) {
         mp_turns_take(&shared_gil);
-        attach(tstate);
+        attach(t, tstate);
         mp_turns_give(&shared_gil);
     }
     else {
-        attach(tstate);
+        attach(t, tstate);
     }
 }
 
@@ -175,7 +186,7 @@ static void thread_end(void *data)
         PyThreadState *tstate = t->slots[i].tstate;
 
         if (tstate != t->slots[i].interp->anchor) {
-            attach(tstate);
+            attach(t, tstate);
             PyThreadState_Clear(tstate);
             PyThreadState_DeleteCurrent();
             mp_stats_add(&t->slots[i].interp->stats->threads, -1);
@@ -234,6 +245,7 @@ int mp_interp_enter(mp_interp *interp, mp_call *call, mp_entry *entry)
     }
     current = attached_tstate(t);
     entry->interp = interp;
+    entry->thread = t;
     entry->call = call;
     entry->outer = NULL;
     entry->tstate = NULL;
@@ -243,7 +255,7 @@ int mp_interp_enter(mp_interp *interp, mp_call *call, mp_entry *entry)
         if (current != NULL) {
             entry->outer = PyEval_SaveThread();
         }
-        attach_in_turn(interp, tstate);
+        attach_in_turn(t, interp, tstate);
         entry->tstate = tstate;
         entry->began = mp_stats_now();
         mp_stats_add(&interp->stats->wait_ns, entry->began - asked);
@@ -265,7 +277,7 @@ int mp_interp_enter(mp_interp *interp, mp_call *call, mp_entry *entry)
 void mp_interp_leave(mp_entry *entry)
 {
     if (entry->call != NULL) {
-        this_thread->call = entry->call->outer;
+        entry->thread->call = entry->call->outer;
     }
     if (entry->tstate != NULL) {
         mp_stats *stats = entry->interp->stats;
@@ -277,7 +289,7 @@ void mp_interp_leave(mp_entry *entry)
             mp_pool_left(entry->interp);
         }
         if (entry->outer != NULL) {
-            attach(entry->outer);
+            attach(entry->thread, entry->outer);
         }
     }
 }
@@ -293,7 +305,7 @@ PyThreadState *mp_interp_detach(void)
 void mp_interp_reattach(PyThreadState *outer)
 {
     if (outer != NULL) {
-        attach(outer);
+        attach(this_thread, outer); /* it was there to detach */
     }
 }
 
@@ -478,9 +490,10 @@ mp_interp *mp_interp_make(const char *name, int number, int own_gil,
     mp_interp *interp = NULL;
 
     if (main != NULL) {
-        attach(main);
+        attach(t, main);
         if (mp_compat_new_interp(own_gil) != NULL) {
-            mp_compat_bind_gilstate(PyThreadState_Get());
+            t->bound = PyThreadState_Get();
+            mp_compat_bind_gilstate(t->bound);
             interp = add_interp(name);
         }
         PyEval_SaveThread();

@@ -77,6 +77,7 @@ typedef struct mp_entry {
     mp_interp *interp;
     PyThreadState *tstate; /* attached by this entry, NULL: was attached */
     PyThreadState *outer;  /* attached before in another interpreter */
+    struct mp_thread *thread; /* this one */
     uint64_t began;        /* mp_stats_now() when it was attached */
     mp_call *call;
 } mp_entry;
