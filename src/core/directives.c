@@ -16,10 +16,7 @@
 #include <http_main.h>
 #include <httpd.h>
 
-#include "core/config.h"
-#include "core/handler_list.h"
-#include "core/known_lines.h"
-#include "core/match.h"
+#include "core/directives_impl.h"
 #include "core/mutex.h"
 #include "core/overheard.h"
 #include "core/phase.h"
@@ -35,15 +32,10 @@
 
 /* ---- where a directive may stand ---- */
 
-static int in_htaccess(const cmd_parms *cmd)
+const char *mp_directives_check_htaccess(cmd_parms *cmd)
 {
-    return cmd->pool == cmd->temp_pool;
-}
-
-/* For every directive that httpd lets into .htaccess. */
-static const char *check_htaccess(cmd_parms *cmd)
-{
-    if (in_htaccess(cmd) && mp_config_of_server(cmd->server)->htaccess == 0) {
+    if (in_htaccess(cmd)
+        && mp_config_of_server(cmd->server)->htaccess == 0) {
         return apr_pstrcat(cmd->pool, cmd->cmd->name,
                            " is not allowed in .htaccess because of "
                            "PythonHtaccess Off: write it into the server "
@@ -53,8 +45,7 @@ static const char *check_htaccess(cmd_parms *cmd)
     return NULL;
 }
 
-/* For what exists once in an httpd. */
-static const char *check_global(cmd_parms *cmd)
+const char *mp_directives_check_global(cmd_parms *cmd)
 {
     const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
 
@@ -67,444 +58,9 @@ static const char *check_global(cmd_parms *cmd)
                        NULL);
 }
 
-/* The base server's record while the configuration is read. */
-static mp_srv_conf *base_conf(void)
+mp_srv_conf *mp_directives_base(void)
 {
     return mp_config_of_server(ap_server_conf);
-}
-
-/* ---- handlers ---- */
-
-/* Entries whose directory is not known before the request, and those that are
- * made anew for each request, are looked up by value. */
-static int slot_for(const mp_section *section)
-{
-    if (section->htaccess || section->kind == MP_SECTION_WILDCARD
-        || section->kind == MP_SECTION_REGEX) {
-        return -1;
-    }
-    return mp_handler_next_slot();
-}
-
-static const char *with_name(const cmd_parms *cmd, const char *error)
-{
-    return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", error, NULL);
-}
-
-static mp_handler *make_handler(const cmd_parms *cmd, const char *spec,
-                                const char *function,
-                                const mp_section *section, int silent,
-                                const char **error)
-{
-    mp_handler *handler = mp_handler_make(cmd->pool, spec, function, section,
-                                          silent, slot_for(section), error);
-
-    if (handler == NULL) {
-        *error = with_name(cmd, *error);
-    }
-    return handler;
-}
-
-static int is_none(const char *word)
-{
-    return strcasecmp(word, "None") == 0;
-}
-
-/* The arguments of a handler directive, taken apart. */
-typedef struct handler_args {
-    apr_array_header_t *specs; /* of const char *, before the bar */
-    apr_array_header_t *exts;  /* of const char *, after it */
-    int bar;
-} handler_args;
-
-static const char *check_ext(const cmd_parms *cmd, const char *ext)
-{
-    if (strcmp(ext, "|") == 0) {
-        return with_name(cmd, "there is more than one \"|\": write all "
-                              "extensions after one, such as | .html .txt");
-    }
-    if (ext[0] != '.') {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" after \"|\" is not an extension: "
-                            "write .%s",
-                            cmd->cmd->name, ext, ext);
-    }
-    if (ext[1] == '\0' || strpbrk(ext, "/|") != NULL) {
-        return apr_psprintf(cmd->pool,
-                            "%s: \"%s\" is not an extension: write a dot and "
-                            "letters, such as .html",
-                            cmd->cmd->name, ext);
-    }
-    return NULL;
-}
-
-static const char *add_ext(const cmd_parms *cmd, handler_args *to,
-                           const char *ext)
-{
-    const char *error = check_ext(cmd, ext);
-
-    if (error == NULL) {
-        APR_ARRAY_PUSH(to->exts, const char *) = ext;
-    }
-    return error;
-}
-
-static const char *add_spec(const cmd_parms *cmd, handler_args *to,
-                            const char *word)
-{
-    if (strchr(word, '|') != NULL) {
-        return apr_psprintf(cmd->pool,
-                            "%s: write a blank before the \"|\" of \"%s\"",
-                            cmd->cmd->name, word);
-    }
-    APR_ARRAY_PUSH(to->specs, const char *) = word;
-    return NULL;
-}
-
-/* handler [handler ...] [| .ext [.ext ...]] */
-static const char *split_args(const cmd_parms *cmd, const char *args,
-                              handler_args *to)
-{
-    const char *error = NULL;
-
-    to->specs = apr_array_make(cmd->pool, 2, sizeof(const char *));
-    to->exts = apr_array_make(cmd->pool, 2, sizeof(const char *));
-    to->bar = 0;
-    while (error == NULL && *args != '\0') {
-        const char *word = ap_getword_conf(cmd->pool, &args);
-
-        if (to->bar) {
-            error = add_ext(cmd, to, word);
-        }
-        else if (word[0] == '|') {
-            to->bar = 1;
-            error = word[1] != '\0' ? add_ext(cmd, to, word + 1) : NULL;
-        }
-        else {
-            error = add_spec(cmd, to, word);
-        }
-    }
-    if (error != NULL) {
-        return error;
-    }
-    if (to->specs->nelts == 0) {
-        return apr_pstrcat(cmd->pool, cmd->cmd->name,
-                           " needs a handler: write ", cmd->cmd->name, " ",
-                           cmd->cmd->errmsg, NULL);
-    }
-    if (to->bar && to->exts->nelts == 0) {
-        return with_name(cmd, "there is no extension after \"|\": write one, "
-                              "such as | .html, or leave the \"|\" out");
-    }
-    return NULL;
-}
-
-/* Are what is written and where it stands right for this phase? */
-static const char *check_args(const cmd_parms *cmd, const handler_args *args,
-                              mp_phase phase)
-{
-    if (args->bar && !mp_phases[phase].ext) {
-        return with_name(cmd, "takes no extensions: leave the \"|\" and what "
-                              "follows out");
-    }
-    if (args->bar && phase == MP_PHASE_INIT && cmd->path == NULL) {
-        return with_name(cmd, "takes no extensions outside a section, the "
-                              "file name is not known so early: write it "
-                              "into a <Directory>, <Location> or <Files> "
-                              "section");
-    }
-    if (args->specs->nelts > 1) {
-        for (int i = 0; i < args->specs->nelts; i++) {
-            if (is_none(APR_ARRAY_IDX(args->specs, i, const char *))) {
-                return with_name(cmd, "None stands beside other handlers: "
-                                      "write None alone, or leave it out");
-            }
-        }
-    }
-    return NULL;
-}
-
-/* Set once, when httpd loads the module. */
-static mp_directives_early_fn early_fn;
-
-void mp_directives_set_early(mp_directives_early_fn fn)
-{
-    early_fn = fn;
-}
-
-/* A handler of this phase was met; not in .htaccess, where none is early. */
-static void announce(const mp_section *section, mp_phase phase)
-{
-    if (phase <= MP_PHASE_INIT && !section->htaccess && early_fn != NULL) {
-        early_fn();
-    }
-}
-
-/* Adds entry (NULL: "None") to the list of each extension, or to the plain
- * one. */
-static void add_to_lists(const cmd_parms *cmd, mp_dir_conf *conf,
-                         mp_phase phase, const handler_args *args,
-                         mp_handler *entry)
-{
-    if (args->exts->nelts == 0) {
-        mp_config_add_handler(cmd->pool, conf, phase, NULL, entry);
-    }
-    for (int i = 0; i < args->exts->nelts; i++) {
-        mp_config_add_handler(cmd->pool, conf, phase,
-                              APR_ARRAY_IDX(args->exts, i, const char *),
-                              entry);
-    }
-}
-
-/* Takes a handler directive apart and puts it into conf. */
-static const char *read_handlers(cmd_parms *cmd, mp_dir_conf *conf,
-                                 mp_phase phase, const char *text)
-{
-    const mp_section *section;
-    handler_args args;
-    const char *error = split_args(cmd, text, &args);
-
-    if (error != NULL) {
-        return error;
-    }
-#if !AP_MODULE_MAGIC_AT_LEAST(20120211, 109)
-    if (phase == MP_PHASE_PRE_TRANS) {
-        return with_name(cmd, "this httpd has no such phase: it came with "
-                              "httpd 2.4.49");
-    }
-#endif
-    error = check_args(cmd, &args, phase);
-    section = mp_section_of(cmd);
-    for (int i = 0; error == NULL && i < args.specs->nelts; i++) {
-        const char *spec = APR_ARRAY_IDX(args.specs, i, const char *);
-        mp_handler *entry = NULL;
-
-        if (!is_none(spec)) {
-            entry = make_handler(cmd, spec, mp_phases[phase].function, section,
-                                 0, &error);
-        }
-        if (error == NULL) {
-            add_to_lists(cmd, conf, phase, &args, entry);
-            announce(section, phase);
-        }
-    }
-    return error;
-}
-
-/* A line of .htaccess that was right. */
-typedef struct right_line {
-    const cmd_parms *cmd;
-    mp_phase phase;
-    const char *text;
-} right_line;
-
-/* Reads it once more, to keep. */
-static mp_handler_list *read_to_keep(apr_pool_t *p, void *baton)
-{
-    const right_line *line = baton;
-    mp_dir_conf *conf = mp_config_create_dir(p, NULL);
-    cmd_parms cmd = *line->cmd;
-
-    cmd.pool = cmd.temp_pool = p;
-    cmd.path = apr_pstrdup(p, cmd.path);
-    return read_handlers(&cmd, conf, line->phase, line->text) == NULL
-               ? conf->handlers[line->phase]
-               : NULL;
-}
-
-/* Those in a section of a .htaccess are rare and have another directory. */
-static int may_be_known(const cmd_parms *cmd)
-{
-    return in_htaccess(cmd) && cmd->directive->parent == NULL
-           && cmd->path != NULL;
-}
-
-static const char *set_handlers(cmd_parms *cmd, void *mconfig,
-                                const char *text)
-{
-    const mp_phase phase =
-        (mp_phase)((const mp_phase_info *)cmd->info - mp_phases);
-    const char *error = check_htaccess(cmd);
-    const mp_handler_list *known;
-
-    if (error != NULL) {
-        return error;
-    }
-    if (!may_be_known(cmd)) {
-        return read_handlers(cmd, mconfig, phase, text);
-    }
-    known = mp_known_lines_find(phase, cmd->path, text);
-    if (known != NULL) {
-        mp_config_add_handlers(cmd->pool, mconfig, phase, known);
-        return NULL;
-    }
-    error = read_handlers(cmd, mconfig, phase, text);
-    if (error == NULL) {
-        right_line line = {cmd, phase, text};
-
-        mp_known_lines_add(phase, cmd->path, text, read_to_keep, &line);
-    }
-    return error;
-}
-
-/* Those of a child. */
-static const char *add_child_handler(cmd_parms *cmd, void *mconfig,
-                                     const char *spec,
-                                     const char *interpreter)
-{
-    const mp_phase_info *info = cmd->info;
-    const char *error = check_global(cmd);
-    mp_handler *handler;
-    mp_child_conf *child;
-    (void)mconfig;
-
-    if (error != NULL) {
-        return error;
-    }
-    handler = make_handler(cmd, spec, info->function, mp_section_of(cmd), 0,
-                           &error);
-    if (handler == NULL) {
-        return error;
-    }
-    child = apr_array_push(base_conf()->child_handlers);
-    child->phase = (mp_phase)(info - mp_phases);
-    child->handler = handler;
-    child->interpreter = interpreter;
-    return NULL;
-}
-
-/* PythonHandlerModule: one silent entry in each phase that is possible
- * here. */
-static const char *set_handler_module(cmd_parms *cmd, void *mconfig,
-                                      const char *module)
-{
-    const mp_section *section;
-    const char *error = check_htaccess(cmd);
-
-    if (error != NULL) {
-        return error;
-    }
-    if (strstr(module, "::") != NULL) {
-        return apr_psprintf(cmd->pool,
-                            "%s takes a module without an object, not "
-                            "\"%s\": write %s %.*s, or PythonHandler %s",
-                            cmd->cmd->name, module, cmd->cmd->name,
-                            (int)(strstr(module, "::") - module), module,
-                            module);
-    }
-    section = mp_section_of(cmd);
-    for (int i = 0; i < MP_PHASE_COUNT; i++) {
-        mp_handler *entry = NULL;
-
-        if (!mp_phases[i].module
-            || (mp_phases[i].where == MP_WHERE_SERVER && cmd->path != NULL)) {
-            continue;
-        }
-        if (!is_none(module)) {
-            entry = make_handler(cmd, module, mp_phases[i].function, section,
-                                 1, &error);
-            if (entry == NULL) {
-                return error;
-            }
-        }
-        mp_config_add_handler(cmd->pool, mconfig, (mp_phase)i, NULL, entry);
-        announce(section, (mp_phase)i);
-    }
-    return NULL;
-}
-
-/* Set once, when httpd loads the module. */
-static mp_directives_filter_fn filter_fn;
-
-void mp_directives_set_filter(mp_directives_filter_fn fn)
-{
-    filter_fn = fn;
-}
-
-/* PythonInputFilter (info not NULL) and PythonOutputFilter */
-static const char *set_filter(cmd_parms *cmd, void *mconfig, const char *spec,
-                              const char *name)
-{
-    mp_dir_conf *conf = mconfig;
-    mp_filter_conf *filter = apr_pcalloc(cmd->pool, sizeof(*filter));
-    char *lower = apr_pstrdup(cmd->pool, name != NULL ? name : spec);
-    const char *error;
-
-    filter->is_input = cmd->info != NULL;
-    filter->handler =
-        make_handler(cmd, spec,
-                     filter->is_input ? "inputfilter" : "outputfilter",
-                     mp_section_of(cmd), 0, &error);
-    if (filter->handler == NULL) {
-        return error;
-    }
-    ap_str_tolower(lower);
-    filter->name = lower;
-    if (conf->filters == NULL) {
-        conf->filters = apr_array_make(cmd->pool, 2, sizeof(filter));
-    }
-    APR_ARRAY_PUSH(conf->filters, mp_filter_conf *) = filter;
-    APR_ARRAY_PUSH(base_conf()->filter_names, mp_filter_conf *) = filter;
-    if (filter_fn != NULL) {
-        filter_fn(filter);
-    }
-    return NULL;
-}
-
-/* PythonImport: in the base server's list, so that the lines of all servers
- * keep their order. */
-static const char *add_import(cmd_parms *cmd, void *mconfig, const char *spec,
-                              const char *interpreter)
-{
-    const char *error;
-    const mp_handler *parts =
-        mp_handler_make(cmd->pool, spec, NULL, mp_section_of(cmd), 0, -1,
-                        &error);
-    mp_import_conf *import;
-    (void)mconfig;
-
-    if (parts == NULL) {
-        return with_name(cmd, error);
-    }
-    import = apr_array_push(base_conf()->imports);
-    import->module = parts->module;
-    import->function = parts->object;
-    import->interpreter = interpreter;
-    import->server = cmd->server;
-    return NULL;
-}
-
-/* Set once, when httpd loads the module. */
-static mp_directives_provider_fn provider_fn;
-
-void mp_directives_set_provider(mp_directives_provider_fn fn)
-{
-    provider_fn = fn;
-}
-
-/* PythonAuthzProvider (info not NULL) and PythonAuthnProvider */
-static const char *add_provider(cmd_parms *cmd, void *mconfig,
-                                const char *name, const char *spec)
-{
-    const char *error = check_global(cmd);
-    mp_provider_conf *provider = apr_pcalloc(cmd->pool, sizeof(*provider));
-    (void)mconfig;
-
-    if (error != NULL) {
-        return error;
-    }
-    provider->directive = cmd->cmd->name;
-    provider->name = name;
-    provider->is_authz = cmd->info != NULL;
-    provider->handler = make_handler(
-        cmd, spec, provider->is_authz ? "authzprovider" : "authnprovider",
-        mp_section_of(cmd), 0, &error);
-    if (provider->handler == NULL) {
-        return error;
-    }
-    APR_ARRAY_PUSH(base_conf()->providers, mp_provider_conf *) = provider;
-    error = provider_fn != NULL ? provider_fn(cmd, provider) : NULL;
-    return error != NULL ? with_name(cmd, error) : NULL;
 }
 
 /* ---- single values ---- */
@@ -514,7 +70,7 @@ static const char *set_interpreter(cmd_parms *cmd, void *mconfig,
 {
     mp_dir_conf *conf = mconfig;
     mp_interp_ref *ref;
-    const char *error = check_htaccess(cmd);
+    const char *error = mp_directives_check_htaccess(cmd);
 
     if (error != NULL) {
         return error;
@@ -529,7 +85,7 @@ static const char *set_path(cmd_parms *cmd, void *mconfig,
                             const char *expression)
 {
     mp_dir_conf *conf = mconfig;
-    const char *error = check_htaccess(cmd);
+    const char *error = mp_directives_check_htaccess(cmd);
 
     if (error == NULL) {
         conf->python_path = expression;
@@ -540,7 +96,7 @@ static const char *set_path(cmd_parms *cmd, void *mconfig,
 /* cmd->info is the offset of the member. */
 static const char *set_flag(cmd_parms *cmd, void *mconfig, int on)
 {
-    const char *error = check_htaccess(cmd);
+    const char *error = mp_directives_check_htaccess(cmd);
 
     if (error == NULL) {
         *(int *)((char *)mconfig + (size_t)cmd->info) = on ? 1 : 0;
@@ -570,7 +126,7 @@ static const char *set_handler_timeout(cmd_parms *cmd, void *mconfig,
                                        const char *value)
 {
     mp_dir_conf *conf = mconfig;
-    const char *error = check_htaccess(cmd);
+    const char *error = mp_directives_check_htaccess(cmd);
 
     return error != NULL
                ? error
@@ -613,7 +169,7 @@ static const char *check_option(const cmd_parms *cmd, const char *key,
 static const char *set_option(cmd_parms *cmd, void *mconfig, const char *key,
                               const char *value)
 {
-    const char *error = check_htaccess(cmd);
+    const char *error = mp_directives_check_htaccess(cmd);
 
     if (value == NULL) {
         value = "";
@@ -631,7 +187,7 @@ static const char *set_option(cmd_parms *cmd, void *mconfig, const char *key,
 
 static const char *set_home(cmd_parms *cmd, void *mconfig, const char *path)
 {
-    const char *error = check_global(cmd);
+    const char *error = mp_directives_check_global(cmd);
     const char *absolute;
     (void)mconfig;
 
@@ -646,14 +202,14 @@ static const char *set_home(cmd_parms *cmd, void *mconfig, const char *path)
                             "such as /usr",
                             cmd->cmd->name, path);
     }
-    base_conf()->python_home = absolute;
+    mp_directives_base()->python_home = absolute;
     return NULL;
 }
 
 static const char *set_optimize(cmd_parms *cmd, void *mconfig,
                                 const char *value)
 {
-    const char *error = check_global(cmd);
+    const char *error = mp_directives_check_global(cmd);
     int level;
     (void)mconfig;
 
@@ -675,14 +231,14 @@ static const char *set_optimize(cmd_parms *cmd, void *mconfig,
                             "python -OO), not \"%s\"",
                             cmd->cmd->name, value);
     }
-    base_conf()->optimize = level;
+    mp_directives_base()->optimize = level;
     return NULL;
 }
 
 static const char *set_switch_interval(cmd_parms *cmd, void *mconfig,
                                        const char *value)
 {
-    const char *error = check_global(cmd);
+    const char *error = mp_directives_check_global(cmd);
     (void)mconfig;
 
     return error != NULL
@@ -690,7 +246,7 @@ static const char *set_switch_interval(cmd_parms *cmd, void *mconfig,
                : parse_seconds(cmd, value, MIN_SWITCH_INTERVAL,
                                MAX_SWITCH_INTERVAL,
                                "a number of seconds above 0, such as 0.005",
-                               &base_conf()->switch_interval);
+                               &mp_directives_base()->switch_interval);
 }
 
 /* gil=shared|own or instances=N; *gil_given is set by the first. */
@@ -735,7 +291,7 @@ static const char *add_interp_options(cmd_parms *cmd, void *mconfig,
                                       const char *two)
 {
     const char *const words[] = {one, two};
-    const char *error = check_global(cmd);
+    const char *error = mp_directives_check_global(cmd);
     mp_interp_conf conf = {.name = name, .instances = 1};
     int gil_given = 0;
     (void)mconfig;
@@ -763,17 +319,17 @@ static const char *add_interp_options(cmd_parms *cmd, void *mconfig,
                             "them all into one line",
                             cmd->cmd->name, conf.name);
     }
-    APR_ARRAY_PUSH(base_conf()->interps, mp_interp_conf) = conf;
+    APR_ARRAY_PUSH(mp_directives_base()->interps, mp_interp_conf) = conf;
     return NULL;
 }
 
 static const char *set_htaccess(cmd_parms *cmd, void *mconfig, int on)
 {
-    const char *error = check_global(cmd);
+    const char *error = mp_directives_check_global(cmd);
     (void)mconfig;
 
     if (error == NULL) {
-        base_conf()->htaccess = on ? 1 : 0;
+        mp_directives_base()->htaccess = on ? 1 : 0;
     }
     return error;
 }
@@ -781,7 +337,7 @@ static const char *set_htaccess(cmd_parms *cmd, void *mconfig, int on)
 /* ---- the table ---- */
 
 /* Contexts of the manual: S V; S V D; S V D H. S alone is S V and
- * check_global(). */
+ * mp_directives_check_global(). */
 #define IN_SV RSRC_CONF
 #define IN_SVD (RSRC_CONF | ACCESS_CONF)
 #define IN_SVDH OR_ALL
@@ -790,12 +346,12 @@ static const char *set_htaccess(cmd_parms *cmd, void *mconfig, int on)
 #define USAGE_0 "handler [handler ...]"
 #define USAGE_1 USAGE_0 " [| .ext [.ext ...]]"
 #define HANDLERS(id, directive, ext, where)                                   \
-    AP_INIT_RAW_ARGS(directive, set_handlers,                                 \
+    AP_INIT_RAW_ARGS(directive, mp_directives_handlers,                       \
                      (void *)&mp_phases[MP_PHASE_##id], where, USAGE_##ext),
 #define WHERE_ANY(id, directive, ext) HANDLERS(id, directive, ext, IN_SVDH)
 #define WHERE_SERVER(id, directive, ext) HANDLERS(id, directive, ext, IN_SV)
 #define WHERE_CHILD(id, directive, ext)                                       \
-    AP_INIT_TAKE12(directive, add_child_handler,                              \
+    AP_INIT_TAKE12(directive, mp_directives_child_handler,                    \
                    (void *)&mp_phases[MP_PHASE_##id], IN_SV,                  \
                    "write: " directive " handler [interpreter]"),
 
@@ -810,17 +366,20 @@ const command_rec mp_directives[] = {
     WHERE_##where(id, directive, ext)
 #include "core/phases.def"
 #undef MP_PHASE
-    AP_INIT_TAKE1("PythonHandlerModule", set_handler_module, NULL, IN_SVDH,
+    AP_INIT_TAKE1("PythonHandlerModule", mp_directives_handler_module, NULL,
+                  IN_SVDH,
                   "write: PythonHandlerModule module"),
-    AP_INIT_TAKE12("PythonInputFilter", set_filter, (void *)1, IN_SVD,
+    AP_INIT_TAKE12("PythonInputFilter", mp_directives_filter, (void *)1,
+                   IN_SVD,
                    "write: PythonInputFilter handler [name]"),
-    AP_INIT_TAKE12("PythonOutputFilter", set_filter, NULL, IN_SVD,
+    AP_INIT_TAKE12("PythonOutputFilter", mp_directives_filter, NULL, IN_SVD,
                    "write: PythonOutputFilter handler [name]"),
-    AP_INIT_TAKE2("PythonAuthnProvider", add_provider, NULL, IN_SV,
+    AP_INIT_TAKE2("PythonAuthnProvider", mp_directives_provider, NULL, IN_SV,
                   "write: PythonAuthnProvider name handler"),
-    AP_INIT_TAKE2("PythonAuthzProvider", add_provider, (void *)1, IN_SV,
+    AP_INIT_TAKE2("PythonAuthzProvider", mp_directives_provider, (void *)1,
+                  IN_SV,
                   "write: PythonAuthzProvider name handler"),
-    AP_INIT_TAKE2("PythonImport", add_import, NULL, IN_SV,
+    AP_INIT_TAKE2("PythonImport", mp_directives_import, NULL, IN_SV,
                   "write: PythonImport module[::function] interpreter"),
     AP_INIT_TAKE1("PythonPath", set_path, NULL, IN_SVDH,
                   "a Python list in double quotes: "

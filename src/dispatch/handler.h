@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
-/* From a handler entry to a result: find the callable (cached), call it,
- * judge what it returned or raised. */
+/* From a handler entry to a result: find its interpreter and its callable
+ * (resolve.c), call it, judge what it returned or raised (handler.c). */
 #ifndef MP_DISPATCH_HANDLER_H
 #define MP_DISPATCH_HANDLER_H
 

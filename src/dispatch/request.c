@@ -202,9 +202,10 @@ static void release_object(phase_run *run)
 /* Is no further phase expected to run handlers for this request? */
 static int is_last(const phase_run *run, int status)
 {
+    /* those behind this one: log, cleanup or none */
     const unsigned later =
         (MP_PHASE_BIT(MP_PHASE_LOG) | MP_PHASE_BIT(MP_PHASE_CLEANUP))
-        & ~(MP_PHASE_BIT(run->phase) - 1 | MP_PHASE_BIT(run->phase));
+        & ~((MP_PHASE_BIT(run->phase) << 1) - 1);
 
     return (run->phase > MP_PHASE_HANDLER
             || (run->phase == MP_PHASE_HANDLER

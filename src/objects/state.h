@@ -9,7 +9,7 @@
 
 #include "runtime/interp.h"
 
-/* One resolved handler entry in this interpreter (dispatch/handler.c). */
+/* One resolved handler entry in this interpreter (dispatch/resolve.c). */
 typedef struct mp_cached mp_cached;
 
 typedef struct mp_state {
@@ -56,7 +56,7 @@ typedef struct mp_state {
 
     mp_cached *cache;      /* by mp_handler.slot */
     int cache_size;
-    struct mp_by_value *by_value; /* those without one (dispatch/handler.c) */
+    struct mp_by_value *by_value; /* those without one (dispatch/resolve.c) */
     unsigned generation;   /* counts reloads; a cached entry of an older one
                               is resolved again */
     const char *python_path; /* PythonPath expression that sys.path holds, a

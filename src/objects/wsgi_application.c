@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 /* The WSGI applications that an interpreter serves, by what the configuration
  * says: each is looked for again when a second has passed (PythonAutoReload)
- * or something was reloaded, as handlers are (dispatch/handler.c). And the
+ * or something was reloaded, as handlers are (dispatch/resolve.c). And the
  * content handler that calls them. */
 #include "objects/wsgi.h"
 
