@@ -350,10 +350,10 @@ class _StoredSession(BaseSession):
     def __init__(
         self,
         req: Any,
-        sid: str | int | None,
-        secret: str | bytes | None,
-        timeout: float,
-        lock: object,
+        sid: str | int | None = 0,
+        secret: str | bytes | None = None,
+        timeout: float = 0,
+        lock: object = 1,
     ) -> None:
         self._req = req
         try:
@@ -392,16 +392,6 @@ class _StoredSession(BaseSession):
 
 class MemorySession(_StoredSession):
     """Sessions in the memory of one interpreter of one process."""
-
-    def __init__(
-        self,
-        req: Any,
-        sid: str | int | None = 0,
-        secret: str | bytes | None = None,
-        timeout: float = 0,
-        lock: object = 1,
-    ) -> None:
-        super().__init__(req, sid, secret, timeout, lock)
 
     def _make_store(self) -> Store:
         return _memory
@@ -511,16 +501,6 @@ class SqliteSession(_StoredSession):
 
 class RedisSession(_StoredSession):
     """Sessions in a Redis server, locked there, so across hosts."""
-
-    def __init__(
-        self,
-        req: Any,
-        sid: str | int | None = 0,
-        secret: str | bytes | None = None,
-        timeout: float = 0,
-        lock: object = 1,
-    ) -> None:
-        super().__init__(req, sid, secret, timeout, lock)
 
     def _make_store(self) -> Store:
         from mod_python._session_redis import RedisStore
