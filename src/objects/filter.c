@@ -19,6 +19,11 @@
 /* What is reserved for data of unknown length. */
 #define FIRST_SIZE 8192
 
+/* bytes objects of this size are not copied: the output refers to them until
+ * it is passed on. httpd copies what it cannot send by then. */
+#define LENT_SIZE 4096
+#define LENT_MAX (PENDING_MAX / LENT_SIZE + 1)
+
 #define CLIENT_READ_ERROR "Client read error (Timeout?)"
 
 typedef struct mp_filter {
@@ -28,6 +33,8 @@ typedef struct mp_filter {
     PyObject *req;        /* made when asked for */
     PyObject *softspace;  /* what print once kept in files */
     int busy;             /* a method is inside; the GIL may be released */
+    int lent_count;
+    PyObject *lent[LENT_MAX]; /* bytes that call->out refers to */
 } mp_filter;
 
 static mp_filter_call *call_of(const mp_filter *self)
@@ -72,9 +79,17 @@ static PyObject *done(mp_filter *self, PyObject *value)
     return value;
 }
 
+/* Nothing refers to them any more. */
+static void release_lent(mp_filter *self)
+{
+    while (self->lent_count > 0) {
+        Py_DECREF(self->lent[--self->lent_count]);
+    }
+}
+
 /* Passes what was written on, with a FLUSH mark if wanted.
  * @return 0, or -1 with an exception */
-static int pass(const mp_filter *self, mp_filter_call *call, int flush)
+static int pass(mp_filter *self, mp_filter_call *call, int flush)
 {
     apr_status_t rv;
 
@@ -84,6 +99,7 @@ static int pass(const mp_filter *self, mp_filter_call *call, int flush)
     Py_BEGIN_ALLOW_THREADS
     rv = mp_filter_pass(call);
     Py_END_ALLOW_THREADS
+    release_lent(self);
     if (rv != APR_SUCCESS) {
         mp_output_raise(self->state, rv);
         return -1;
@@ -196,6 +212,32 @@ PyDoc_STRVAR(write_doc,
 "ValueError: closed. OSError: the client is gone.\n"
 "apache.SERVER_RETURN(DONE): a filter further on has answered instead.");
 
+static int can_lend(const mp_filter *self, const mp_filter_call *call,
+                    PyObject *data)
+{
+    return call->kind == MP_FILTER_IS_OUTPUT && PyBytes_CheckExact(data)
+           && PyBytes_GET_SIZE(data) >= LENT_SIZE
+           && self->lent_count < LENT_MAX;
+}
+
+/* Appends what the view of data shows to out. */
+static void append(mp_filter *self, mp_filter_call *call, PyObject *data,
+                   const Py_buffer *view)
+{
+    const apr_size_t size = (apr_size_t)view->len;
+
+    if (can_lend(self, call, data)) {
+        self->lent[self->lent_count++] = Py_NewRef(data);
+        APR_BRIGADE_INSERT_TAIL(
+            call->out, apr_bucket_transient_create(view->buf, size,
+                                                   call->out->bucket_alloc));
+    }
+    else {
+        apr_brigade_write(call->out, NULL, NULL, view->buf, size);
+    }
+    call->out_length += view->len;
+}
+
 static PyObject *filter_write(PyObject *op, PyObject *data)
 {
     mp_filter *self = (mp_filter *)op;
@@ -212,8 +254,7 @@ static PyObject *filter_write(PyObject *op, PyObject *data)
         return NULL;
     }
     if (view.len > 0) {
-        apr_brigade_write(call->out, NULL, NULL, view.buf, view.len);
-        call->out_length += view.len;
+        append(self, call, data, &view);
     }
     PyBuffer_Release(&view);
     if (call->out_length > PENDING_MAX && call->kind == MP_FILTER_IS_OUTPUT) {
@@ -485,6 +526,7 @@ PyObject *mp_filter_new(mp_state *state, mp_filter_call *call)
         return NULL;
     }
     call->source.next = mp_filter_next;
+    call->source.copy = mp_filter_copy;
     self->state = state;
     self->call = call;
     return (PyObject *)self;
@@ -499,6 +541,10 @@ void mp_filter_end(PyObject *object)
         Py_BEGIN_ALLOW_THREADS
         apr_sleep(1000);
         Py_END_ALLOW_THREADS
+    }
+    if (self->lent_count > 0) {
+        mp_filter_keep(self->call);
+        release_lent(self);
     }
     self->call = NULL;
 }

@@ -4,6 +4,10 @@
  * to the output when the reading comes to them. Touches nothing of Python. */
 #include "objects/filter_stream.h"
 
+#include <errno.h>
+#include <unistd.h>
+
+#include <apr_portable.h>
 #include <http_core.h>
 #include <http_protocol.h>
 
@@ -32,6 +36,16 @@ apr_status_t mp_filter_pass(mp_filter_call *call)
     call->rv = ap_pass_brigade(call->f->next, call->out);
     apr_brigade_cleanup(call->out);
     return call->rv;
+}
+
+void mp_filter_keep(mp_filter_call *call)
+{
+    for (apr_bucket *e = APR_BRIGADE_FIRST(call->out);
+         e != APR_BRIGADE_SENTINEL(call->out); e = APR_BUCKET_NEXT(e)) {
+        if (APR_BUCKET_IS_TRANSIENT(e)) {
+            apr_bucket_setaside(e, call->f->r->pool);
+        }
+    }
 }
 
 void mp_filter_add_flush(mp_filter_call *call)
@@ -101,6 +115,36 @@ int mp_filter_next(mp_source *source, apr_off_t want)
         call->bucket = e;
     }
     return 1;
+}
+
+int mp_filter_copy(mp_source *source, char *dst, apr_size_t size,
+                   apr_size_t *got)
+{
+    mp_filter_call *call = (mp_filter_call *)source; /* its first member */
+    apr_bucket *e;
+    apr_os_file_t fd;
+    ssize_t count;
+
+    drop_spent(call);
+    e = APR_BRIGADE_FIRST(call->in);
+    if (call->eos || APR_BRIGADE_EMPTY(call->in) || !APR_BUCKET_IS_FILE(e)) {
+        return 0;
+    }
+    apr_os_file_get(&fd, ((apr_bucket_file *)e->data)->fd);
+    do {
+        count = pread(fd, dst, size < e->length ? size : e->length, e->start);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+        call->rv = errno;
+        return -1;
+    }
+    *got = (apr_size_t)count;
+    e->start += count;
+    e->length -= *got;
+    if (count == 0 || e->length == 0) {
+        apr_bucket_delete(e); /* nothing: the file is shorter than it was */
+    }
+    return count > 0;
 }
 
 /* The bucket that was read in part, without that part, is the head again. */

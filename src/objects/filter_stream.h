@@ -10,10 +10,18 @@
  * why. */
 int mp_filter_next(mp_source *source, apr_off_t want);
 
+/* mp_source.copy of a call: reads files without mapping them into memory,
+ * which takes longer and crashes when a file becomes shorter meanwhile. */
+int mp_filter_copy(mp_source *source, char *dst, apr_size_t size,
+                   apr_size_t *got);
+
 /* Makes out, a page with its end, the response in place of what the filters
  * were given: with status 500, past the filters of content. May block. */
 void mp_filter_replace_response(mp_filter_call *call,
                                 const char *content_type);
+
+/* Makes out independent of the memory that its buckets refer to. */
+void mp_filter_keep(mp_filter_call *call);
 
 /* Appends a FLUSH mark to out. */
 void mp_filter_add_flush(mp_filter_call *call);

@@ -27,14 +27,32 @@ int mp_source_next(mp_source *source, apr_off_t want)
     return source->length > 0 ? 1 : source->next(source, want);
 }
 
+/* The source's own way of copying, when it has one for what comes now.
+ * @return as mp_source.copy() */
+static int copy_straight(mp_source *source, char *dst, apr_size_t size,
+                         apr_size_t *got)
+{
+    return source->length == 0 && source->copy != NULL
+               ? source->copy(source, dst, size, got)
+               : 0;
+}
+
 int mp_source_fill(mp_source *source, char *dst, apr_size_t size,
                    apr_size_t *got)
 {
     *got = 0;
     while (*got < size) {
         apr_size_t part = size - *got;
-        int state = mp_source_next(source, part < BLOCK ? part : BLOCK);
+        apr_size_t copied;
+        int state = copy_straight(source, dst + *got, part, &copied);
 
+        if (state > 0) {
+            *got += copied;
+            continue;
+        }
+        if (state == 0) {
+            state = mp_source_next(source, part < BLOCK ? part : BLOCK);
+        }
         if (state <= 0) {
             return state;
         }

@@ -17,7 +17,13 @@ struct mp_source {
      * block; touches nothing of Python. want: how many are of use.
      * @return 1, 0 at the end, -1 when it fails (the owner knows why) */
     int (*next)(mp_source *source, apr_off_t want);
-    /* Told after size bytes were taken; NULL: nobody counts. */
+    /* Copies up to size bytes that are not at hand straight to dst, where
+     * that is less work than making them so; NULL: never. May block; touches
+     * nothing of Python.
+     * @return 1, 0: next() has to be called, -1 when it fails */
+    int (*copy)(mp_source *source, char *dst, apr_size_t size,
+                apr_size_t *got);
+    /* Told after size bytes at hand were taken; NULL: nobody counts. */
     void (*taken)(mp_source *source, apr_size_t size);
 };
 

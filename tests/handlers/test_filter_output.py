@@ -27,6 +27,22 @@ def once(filter: Any) -> None:
         filter.write(data.upper())
 
 
+def half(filter: Any) -> None:
+    """Reads some and leaves the rest to httpd."""
+    data = filter.read(5000)
+    if data:
+        filter.write(data)
+    filter.pass_on()
+
+
+def steps(filter: Any) -> None:
+    """Pieces of a size that is not copied, which nothing here keeps."""
+    data = filter.read(4500)
+    while data:
+        filter.write(data)
+        data = filter.read(4500)
+
+
 def outputfilter(filter: Any) -> None:
     filter.write(b"default:")
     filter.pass_on()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 
 import pytest
 
@@ -19,7 +20,13 @@ MODULES = ["deflate"]
 FILTERS = """upper once portions by_line short_lines members closes drops
 silent passes disables disables_later counts types flushes large raises
 raises_later returns returns_ok result uses_request keeps sub
-interpreter""".split()
+interpreter half steps""".split()
+
+# what httpd reads from files: parts, more than once, kept for a slow client
+SIZES = (1, 4095, 4096, 10_000, 300_000)
+FILE_FILTERS = {
+    "upper": "PLAIN", "once": "F-once", "half": "F-half", "steps": "F-steps",
+    "two": "PLAIN;F-steps", "packed": "PLAIN;DEFLATE"}
 
 CONFIG = """\
 <Directory "${DOCROOT}">
@@ -92,6 +99,11 @@ PythonOutputFilter no_such_module nomodule
     FilterChain PLAIN
 </LocationMatch>
 """ + "".join(f"""\
+<Location "/files/{name}">
+    SetHandler none
+    SetOutputFilter {filters}
+</Location>
+""" for name, filters in FILE_FILTERS.items()) + "".join(f"""\
 PythonOutputFilter test_filter_output::{name} F-{name}
 <LocationMatch "/{name}(/debug|/elsewhere)?$">
     SetOutputFilter F-{name}
@@ -99,9 +111,17 @@ PythonOutputFilter test_filter_output::{name} F-{name}
 """ for name in FILTERS)
 
 
+def numbers(size: int) -> str:
+    """Text of which no two pieces are the same."""
+    return "".join(f"line {n}\n" for n in range(size // 6 + 1))[:size]
+
+
 def configure(env: Env) -> None:
     env.write("static/file.txt", "static text\n")
     env.write("static/large.txt", "abcdefghi\n" * 50_000)
+    for name in FILE_FILTERS:
+        for size in SIZES:
+            env.write(f"files/{name}/{size}.txt", numbers(size))
 
 
 # -- data ----------------------------------------------------------------------
@@ -171,6 +191,28 @@ def test_static_files(client: Client) -> None:
     assert client.get("/static/large.txt").text == "ABCDEFGHI\n" * 50_000
     response = client.head("/static/large.txt")
     assert (response.status_code, response.text) == (200, "")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", FILE_FILTERS)
+def test_sizes_of_files(client: Client, name: str, size: int) -> None:
+    text = numbers(size)
+    expected = text if name in ("half", "steps") else text.upper()
+    headers = {"Accept-Encoding": "gzip"} if name == "packed" else {}
+    assert client.get(f"/files/{name}/{size}.txt",
+                      headers=headers).text == expected
+
+
+def test_slow_client(raw: Connection) -> None:
+    """What was written stays what it is until it is sent."""
+    size = SIZES[-1]
+    for name in ("once", "steps"):
+        raw.send_request(f"/files/{name}/{size}.txt")
+        time.sleep(0.2)
+    for change in (str.upper, str):
+        response = raw.read_response()
+        assert response.status == 200
+        assert response.text == change(numbers(size))
 
 
 def test_by_extension(client: Client, env: Env) -> None:

@@ -23,6 +23,8 @@ LIMITS = {
     'req.write("...") over C': 4700,  # the flusher ticks in it too
     "a request of others over httpd without mod_python": 225,
     "WSGI hello over C": 9_200,
+    "output filter that passes on, a file of 10 kB": 3800,
+    "output filter that reads and writes it": 6500,
 }
 
 
@@ -44,7 +46,7 @@ def bench(servers: Servers) -> Iterator[Any]:
 
 
 @pytest.mark.mpm("prefork")  # it is what callgrind looks at
-@pytest.mark.parametrize("name", ["hello", "wsgi"])
+@pytest.mark.parametrize("name", ["hello", "wsgi", "streams"])
 def test_instructions(bench: Any, name: str) -> None:
     before = len(bench.figures)
     importlib.import_module(f"benchmarks.sections.{name}").measure(bench)
