@@ -10,11 +10,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property, wraps
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
-from mod_python._forms import to_bytes, to_text
+from mod_python._forms import latin_to_text, parse_header, to_bytes, to_text
 
 REPR_LIMIT = 1024  # of an upload that repr() shows
+
+
+class Description(NamedTuple):
+    """What the headers of a part of a multipart form say about it."""
+
+    type: str
+    type_options: dict[str, str]
+    disposition: str | None
+    disposition_options: dict[str, str]
+    headers: dict[str, str]
+
+
+def describe(headerlist: list[tuple[str, str]], name: str) -> Description:
+    """The description of the part with these headers (read as latin-1)."""
+    headers = {
+        latin_to_text(header): latin_to_text(value) for header, value in headerlist
+    }
+    kind, kind_options = parse_header(headers.get("Content-Type", "text/plain"))
+    disposition, options = parse_header(
+        headers.get("Content-Disposition", "form-data")
+    )
+    options["name"] = name
+    return Description(kind, kind_options, disposition, options, headers)
 
 
 class Field:
@@ -80,11 +103,13 @@ class Field:
 class StringField(str):
     """The value of a field without a file, with the attributes of a Field."""
 
-    name: str = ""
+    # a form has many: these cost less than items of __dict__
+    __slots__ = ("__dict__", "_file", "_headerlist", "name")
+
+    name: str
     filename: str | None = None
-    type: str | None = "text/plain"
-    disposition: str | None = None
-    _file: Any = None
+    _file: Any
+    _headerlist: list[tuple[str, str]] | None  # of a part
 
     def __new__(
         cls,
@@ -104,6 +129,7 @@ class StringField(str):
         self.type = type
         self.disposition = disposition
         self._file = file
+        self._headerlist = None
         if type_options:
             self.type_options = type_options
         if disposition_options:
@@ -112,19 +138,33 @@ class StringField(str):
             self.headers = headers
         return self
 
-    # made when somebody looks: most fields have none
+    # made when somebody looks, which is rare
+
+    @cached_property
+    def type(self) -> str | None:
+        return self._description.type
 
     @cached_property
     def type_options(self) -> dict[str, str]:
-        return {}
+        return self._description.type_options
+
+    @cached_property
+    def disposition(self) -> str | None:
+        return self._description.disposition
 
     @cached_property
     def disposition_options(self) -> dict[str, str]:
-        return {}
+        return self._description.disposition_options
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        return {}
+        return self._description.headers
+
+    @cached_property
+    def _description(self) -> Description:
+        if self._headerlist is None:
+            return Description("text/plain", {}, None, {}, {})
+        return describe(self._headerlist, self.name)
 
     @property
     def value(self) -> str:
@@ -150,6 +190,18 @@ def text_field(name: str, value: str) -> StringField:
     """What StringField(value, name) gives, in a third of the time."""
     field = str.__new__(StringField, value)
     field.name = name
+    field._file = field._headerlist = None
+    return field
+
+
+def part_field(
+    name: str, value: bytes | bytearray, headerlist: list[tuple[str, str]]
+) -> StringField:
+    """The field of a part of a multipart form that is no upload."""
+    field = str.__new__(StringField, value, "utf-8", "surrogateescape")
+    field.name = name
+    field._file = None
+    field._headerlist = headerlist
     return field
 
 
@@ -176,7 +228,13 @@ def make_field(name: str, value: Any) -> Any:
 class _Fields(list[Any]):
     """A list that forgets its index when it is changed."""
 
-    by_name: dict[str, list[Any]] | None = None
+    __slots__ = ("by_name",)
+
+    by_name: dict[str, list[Any]] | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_name = None
 
 
 def _forgetting(name: str) -> Any:
@@ -261,7 +319,9 @@ class FieldMap:
 
     def getfirst(self, name: str, default: Any = None) -> Any:
         """The first field of this name."""
-        found = self._by_name().get(name)
+        fields = self.list
+        index = fields.by_name if type(fields) is _Fields else None
+        found = (self._by_name() if index is None else index).get(name)
         if not found:
             return default
         field = found[0]

@@ -8,12 +8,13 @@ imported when the first one comes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mod_python._fields import Field, StringField, text_field
-from mod_python._forms import Urlencoded, parse_header, to_bytes, to_text
+from mod_python._fields import Field, StringField, describe, part_field, text_field
+from mod_python._forms import Urlencoded, latin_to_text, parse_header, to_bytes
 
 MAX_PART_HEADERS = 16 * 1024  # bytes, of one part
 MAX_HEADER_COUNT = 32  # of one part
@@ -48,37 +49,37 @@ class Meter:
         self.fields = 0
         self.memory = 0
         self.body = 0
+        self._max_fields = limits.max_fields or math.inf
+        self._max_memory = limits.max_memory or math.inf
+        self._max_body = limits.max_body or math.inf
 
     def field(self, count: int = 1) -> None:
         """More fields have begun."""
         self.fields += count
-        most = self.limits.max_fields
-        if most and self.fields > most:
+        if self.fields > self._max_fields:
             raise FormError(
                 400,
-                f"MP0602: form refused: more than {most} fields "
+                f"MP0602: form refused: more than {self._max_fields} fields "
                 "(PythonOption mod_python.form.max_fields)",
             )
 
     def text(self, size: int) -> None:
         """So many bytes of text more."""
         self.memory += size
-        most = self.limits.max_memory
-        if most and self.memory > most:
+        if self.memory > self._max_memory:
             raise FormError(
                 413,
-                f"MP0603: form refused: more than {most} bytes of text "
+                f"MP0603: form refused: more than {self._max_memory} bytes of text "
                 "(PythonOption mod_python.form.max_memory)",
             )
 
     def length(self, size: int) -> None:
         """So many bytes of the body more."""
         self.body += size
-        most = self.limits.max_body
-        if most and self.body > most:
+        if self.body > self._max_body:
             raise FormError(
                 413,
-                f"MP0604: form refused: body of more than {most} bytes "
+                f"MP0604: form refused: body of more than {self._max_body} bytes "
                 "(PythonOption mod_python.form.max_body)",
             )
 
@@ -144,7 +145,7 @@ def boundary_of(content_type: str) -> bytes:
     return raw
 
 
-def read_multipart(body: Body, boundary: bytes) -> Iterator[Field | StringField]:
+def read_multipart(body: Body, boundary: bytes) -> list[Field | StringField]:
     """The fields of a multipart body. A body that was read before has none."""
     try:
         import multipart
@@ -154,7 +155,11 @@ def read_multipart(body: Body, boundary: bytes) -> Iterator[Field | StringField]
             "MP0601: multipart forms need the Python package 'multipart' "
             f"(pip install 'multipart>=1.3,<2'): {error}",
         ) from error
-    part: _Part | None = None
+    meter = body.meter
+    fields: list[Field | StringField] = []
+    segment: Any = None  # the part that is being read
+    file: Any = None  # where its content goes; None: to text
+    text = bytearray()
     try:
         parser = multipart.PushMultipartParser(
             boundary,
@@ -165,96 +170,55 @@ def read_multipart(body: Body, boundary: bytes) -> Iterator[Field | StringField]
         for chunk in body.chunks():
             for event in parser.parse(chunk):
                 if event is None:
-                    assert part is not None
-                    done, part = part, None
-                    yield done.finish()
-                elif isinstance(event, (bytes, bytearray)):
-                    assert part is not None
-                    part.write(bytes(event))
+                    name = latin_to_text(segment.name)
+                    if file is None:
+                        fields.append(part_field(name, text, segment.headerlist))
+                    else:
+                        fields.append(_file_field(name, file, segment))
+                        file = None
+                elif type(event) is not bytearray:
+                    segment = event
+                    file = _begin(segment, body)
+                    text = bytearray()
                 else:
-                    part = _Part(event, body)
+                    if segment.filename is None:
+                        meter.text(len(event))
+                    if file is None:
+                        text += event
+                    else:
+                        file.write(bytes(event))
         parser.close()
     except multipart.MultipartError as error:
         raise FormError(400, f"MP0606: form refused: {error}") from error
     finally:
-        if part is not None:
-            part.abandon()
+        if file is not None:  # something went wrong in the middle of a part
+            file.close()
+    return fields
 
 
-class _Part:
-    """One part of a multipart body while it is read."""
-
-    def __init__(self, segment: Any, body: Body) -> None:
-        size = sum(len(name) + len(value) + 4 for name, value in segment.headerlist)
-        if size > MAX_PART_HEADERS:
-            raise FormError(
-                400, f"MP0606: form refused: part headers of {size} bytes"
-            )
-        body.meter.field()
-        self._meter = body.meter
-        self._headers = {
-            _text(name): _text(value) for name, value in segment.headerlist
-        }
-        self._name = _text(segment.name)
-        self._filename = None
-        if segment.filename is not None:
-            self._filename = _text(segment.filename)
-            self._file = body.make_file(self._filename)
-        else:
-            body.meter.text(len(segment.name))
-            self._pieces: list[bytes] = []
-            self._file = body.make_field() if body.make_field else None
-
-    def write(self, data: bytes) -> None:
-        if self._filename is None:
-            self._meter.text(len(data))
-            if self._file is None:
-                self._pieces.append(data)
-                return
-        self._file.write(data)
-
-    def finish(self) -> Field | StringField:
-        kind, kind_options = parse_header(
-            self._headers.get("Content-Type", "text/plain")
-        )
-        disposition, options = parse_header(
-            self._headers.get("Content-Disposition", "form-data")
-        )
-        options["name"] = self._name
-        if self._file is not None:
-            self._file.seek(0)
-        if self._filename is not None:
-            options["filename"] = self._filename
-            return Field(
-                self._name,
-                self._file,
-                kind,
-                kind_options,
-                disposition,
-                options,
-                self._headers,
-            )
-        value: Any = b"".join(self._pieces)
-        if self._file is not None:
-            value = self._file.read()
-            self._file.seek(0)
-        return StringField(
-            value,
-            self._name,
-            self._file,
-            kind,
-            kind_options,
-            disposition,
-            options,
-            self._headers,
-        )
-
-    def abandon(self) -> None:
-        """Something went wrong in the middle of this part."""
-        if self._file is not None:
-            self._file.close()
+def _begin(segment: Any, body: Body) -> Any:
+    """The file for a part with these headers, or None."""
+    size = 0
+    for name, value in segment.headerlist:
+        size += len(name) + len(value) + 4
+    if size > MAX_PART_HEADERS:
+        raise FormError(400, f"MP0606: form refused: part headers of {size} bytes")
+    body.meter.field()
+    if segment.filename is not None:
+        return body.make_file(latin_to_text(segment.filename))
+    body.meter.text(len(segment.name))
+    return None if body.make_field is None else body.make_field()
 
 
-def _text(latin: str) -> str:
-    """Text of a part header, which was read as latin-1."""
-    return to_text(latin.encode("latin-1"))
+def _file_field(name: str, file: Any, segment: Any) -> Field | StringField:
+    """The field of a part that went to a file: an upload, or text where the
+    application wants that."""
+    description = describe(segment.headerlist, name)
+    file.seek(0)
+    if segment.filename is not None:
+        filename = latin_to_text(segment.filename)
+        description.disposition_options["filename"] = filename
+        return Field(name, file, *description)
+    value = file.read()
+    file.seek(0)
+    return StringField(value, name, file, *description)

@@ -18,6 +18,11 @@ def to_text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+def latin_to_text(latin: str) -> str:
+    """Text of a client that was decoded as latin-1, where no byte is an error."""
+    return latin if latin.isascii() else to_text(latin.encode("latin-1"))
+
+
 def to_bytes(text: str) -> bytes:
     """The bytes of a client's text; no str raises."""
     try:

@@ -94,14 +94,24 @@ def choice(req: Any, key: str, words: list[str], default: str) -> str:
     invalid(req, key, value, "one of " + ", ".join(words))
 
 
-def numbers(req: Any, defaults: Mapping[str, int]) -> list[int]:
-    """The values of several keys, whole numbers, zero or more; each has its
-    default in the mapping."""
-    options = req.get_options()
-    return [
-        default if PREFIX + key not in options else number(req, key, default)
-        for key, default in defaults.items()
-    ]
+class Numbers:
+    """Several keys whose values are whole numbers, zero or more, and their
+    defaults."""
+
+    def __init__(self, defaults: Mapping[str, int]) -> None:
+        self._keys = [(PREFIX + key, key) for key in defaults]
+        self._defaults = list(defaults.values())
+
+    def of(self, req: Any) -> list[int]:
+        """The values in effect."""
+        options = req.get_options()
+        values = self._defaults
+        for place, (name, key) in enumerate(self._keys):
+            if name in options:
+                if values is self._defaults:
+                    values = [*values]
+                values[place] = number(req, key, values[place])
+        return values
 
 
 def number(req: Any, key: str, default: int) -> int:

@@ -43,7 +43,6 @@ __all__ = [
 readBlockSize = 65368
 
 BODY_METHODS = ("POST", "PUT", "PATCH")
-_DEFAULT_LIMITS = _formbody.Limits()
 
 
 class FieldStorage(FieldMap):
@@ -71,7 +70,7 @@ class FieldStorage(FieldMap):
         super().__init__()
         self._file_callback = file_callback
         self._field_callback = field_callback
-        meter = _formbody.Meter(_limits(req))
+        meter = _formbody.Meter(_formbody.Limits(*_LIMITS.of(req)))
         try:
             if req.args:
                 flat = parse_flat(
@@ -97,6 +96,16 @@ class FieldStorage(FieldMap):
             return self._field_callback()
         return BytesIO()
 
+    def _text_files(self) -> Callable[[], Any] | None:
+        """What makes the files of text parts, None when nobody has asked for
+        other files than the default: then they are made when looked at."""
+        make = self.make_field
+        if self._field_callback is None and (
+            getattr(make, "__func__", None) is _make_field_in_memory
+        ):
+            return None
+        return make
+
     def _read_body(
         self, req: Any, meter: _formbody.Meter, keep_blank: object, strict: object
     ) -> None:
@@ -104,15 +113,14 @@ class FieldStorage(FieldMap):
         if length.isascii() and length.isdigit():
             meter.length(int(length))
             meter.body = 0  # counted as it comes
-        body = _formbody.Body(
-            req.read, meter, self.make_file, self.make_field, readBlockSize
-        )
+        body = _formbody.Body(req.read, meter, self.make_file, None, readBlockSize)
         content_type = req.headers_in.get("Content-Type") or _formbody.URLENCODED
         kind = parse_header(content_type)[0].lower()
         if kind == _formbody.URLENCODED:
             self.list.extend(_formbody.read_urlencoded(body, keep_blank, strict))
         elif kind.startswith("multipart/"):
             boundary = _formbody.boundary_of(content_type)
+            body.make_field = self._text_files()
             if not _was_read(req):
                 self.list.extend(_formbody.read_multipart(body, boundary))
         else:
@@ -121,11 +129,11 @@ class FieldStorage(FieldMap):
             )
 
 
-_LIMITS = {f"form.{name}": value for name, value in asdict(_formbody.Limits()).items()}
+_make_field_in_memory = FieldStorage.make_field
 
-
-def _limits(req: Any) -> _formbody.Limits:
-    return _formbody.Limits(*_options.numbers(req, _LIMITS))
+_LIMITS = _options.Numbers(
+    {f"form.{name}": value for name, value in asdict(_formbody.Limits()).items()}
+)
 
 
 def _was_read(req: Any) -> bool:

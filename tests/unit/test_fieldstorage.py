@@ -249,6 +249,42 @@ def test_callbacks() -> None:
     assert fs["a"].file.read() == b"1"
 
 
+def test_what_a_text_part_says_of_itself() -> None:
+    body = (b'--bb\r\nContent-Disposition: form-data; name="a"; x=\xe4\r\n'
+            b'Content-Type: text/html; charset=latin-1\r\nX-More: 1\r\n\r\n'
+            b'v\xff\r\n--bb--\r\n')
+    field = form(body, kind=MULTIPART)["a"]
+    assert field == "v\udcff"
+    assert field.headers["X-More"] == "1"
+    assert (field.type, field.type_options) == (
+        "text/html", {"charset": "latin-1"})
+    assert field.disposition == "form-data"
+    assert field.disposition_options == {"name": "a", "x": "\udce4"}
+    assert field.file.read() == b"v\xff"
+    assert field.file is field.file
+    field.type = "text/plain"  # may be changed as ever
+    assert field.type == "text/plain"
+
+
+@pytest.mark.parametrize("how", ["subclass", "replaced"])
+def test_another_make_field_is_used(
+        how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[BytesIO] = []
+
+    def make_field(self: Any) -> BytesIO:
+        made.append(BytesIO())
+        return made[-1]
+
+    if how == "subclass":
+        kind = type("Own", (util.FieldStorage,), {"make_field": make_field})
+    else:
+        kind = util.FieldStorage
+        monkeypatch.setattr(util.FieldStorage, "make_field", make_field)
+    fs = kind(request(multipart(part("a", b"text")), kind=MULTIPART))
+    assert fs["a"] == "text"
+    assert fs["a"].file is made[0]
+
+
 def test_files_are_closed_with_their_field() -> None:
     fs = form(multipart(part("b", b"2", "n.txt")), kind=MULTIPART)
     file = fs["b"].file
