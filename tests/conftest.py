@@ -2,6 +2,7 @@
 """Options, the report header, and the checks after every test."""
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -25,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What a script runs in its background starts with SIGINT ignored; the
+    # commands that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("filterwarnings", "error")
     config.addinivalue_line(
         "markers", "mpm(name, ...): the test runs with these MPMs only")

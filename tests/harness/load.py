@@ -14,6 +14,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 
 from .tools import reset
 
@@ -219,20 +220,30 @@ def run(port: int, asks: Sequence[Ask], count: int, *, threads: int = 8,
     return total
 
 
-def _process(port: int, asks: Sequence[Ask], count: int, threads: int,
-             seed: int) -> Result:
-    return run(port, asks, count, threads=threads, seed=seed)
+def _process(sender: Connection, port: int, asks: Sequence[Ask], count: int,
+             threads: int, seed: int) -> None:
+    with sender:
+        sender.send(run(port, asks, count, threads=threads, seed=seed))
 
 
 def run_processes(port: int, asks: Sequence[Ask], count: int, *,
                   processes: int = 2, threads: int = 8,
                   seed: int = 0) -> Result:
     """The same from several processes."""
+    # not a Pool: its locks need a /dev/shm that everybody may write
     context = multiprocessing.get_context("forkserver")
     total = Result()
-    with context.Pool(processes) as pool:
-        for one in pool.starmap(_process, [
-                (port, asks, count // processes, threads,
-                 seed * 100 + number) for number in range(processes)]):
-            total.add(one)
+    started = []
+    for number in range(processes):
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_process, args=(
+            sender, port, asks, count // processes, threads,
+            seed * 100 + number))
+        process.start()
+        sender.close()
+        started.append((process, receiver))
+    for process, receiver in started:
+        with receiver:
+            total.add(receiver.recv())
+        process.join()
     return total
