@@ -50,7 +50,7 @@ static const mp_handler *find_entry(phase_run *run, int index)
 
     if (entries == NULL || index >= entries->nelts) {
         index -= entries != NULL ? entries->nelts : 0;
-        entries = run->ctx->dynamic[run->phase];
+        entries = mp_reqctx_added(run->ctx, run->phase);
     }
     if (entries == NULL || index >= entries->nelts) {
         return NULL;

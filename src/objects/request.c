@@ -9,18 +9,20 @@
  * request_io.c, request_file.c, request_http.c, request_config.c and wsgi.c,
  * the members in request_members.c.
  *
- * The memory of an object that has gone is kept for the next one, with its
- * views of tables if nobody else has them: making and freeing six objects of
+ * An object that nobody has any more is kept for the next request, with its
+ * views of tables if nobody else has them either: making and freeing six objects of
  * the garbage collector would be a fifth of what a small request costs. */
 #include "objects/request.h"
 
 #include <stddef.h>
 #include <string.h>
 
+#include <apr_strings.h>
 #include <structmember.h>
 
 #include "core/log.h"
 #include "objects/connection.h"
+#include "objects/request_io.h"
 #include "objects/server.h"
 #include "objects/table.h"
 #include "runtime/compat.h"
@@ -165,7 +167,24 @@ static apr_status_t end_request(void *data)
         self->next_object = NULL;
         end_object(self);
     }
+    mp_output_drop(ctx);
     return APR_SUCCESS;
+}
+
+/* Makes an object that has ended a spare one: the reference and what it has
+ * of its own, views and all, are the list's. */
+static void put_by(mp_request *self)
+{
+    mp_state *state = self->state;
+
+    Py_CLEAR(self->dict);
+    Py_CLEAR(self->hlist);
+    Py_CLEAR(self->connection);
+    Py_CLEAR(self->config);
+    Py_CLEAR(self->options);
+    self->next_object = state->spares;
+    state->spares = self;
+    state->spare_count++;
 }
 
 void mp_request_release(mp_request *self)
@@ -181,6 +200,13 @@ void mp_request_release(mp_request *self)
     }
     *place = self->next_object;
     detach(self);
+#ifndef Py_GIL_DISABLED
+    if (self->state->spare_count < SPARES_MAX) {
+        PyObject_GC_UnTrack((PyObject *)self);
+        put_by(self);
+        return;
+    }
+#endif
     Py_DECREF((PyObject *)self);
 }
 
@@ -211,15 +237,16 @@ void mp_request_run_cleanups(mp_request *self)
 
 /* ---- the context ---- */
 
+static const mp_reqctx new_context = {.reached = MP_PHASE_NONE};
+
 mp_reqctx *mp_reqctx_get(request_rec *r)
 {
     mp_reqctx *ctx = mp_reqctx_find(r);
 
     if (ctx == NULL) {
-        ctx = apr_pcalloc(r->pool, sizeof(*ctx));
+        ctx = apr_pmemdup(r->pool, &new_context, sizeof(new_context));
         ctx->r = r;
         ctx->stays.p = r->pool;
-        ctx->reached = MP_PHASE_NONE;
         ap_set_module_config(r->request_config, &python_module, ctx);
         apr_pool_pre_cleanup_register(r->pool, ctx, end_request);
     }
@@ -273,7 +300,8 @@ mp_request *mp_request_find(mp_state *state, const request_rec *r)
     return ctx != NULL ? find_object(state, ctx) : NULL;
 }
 
-/* Memory for an object: a spare one, or zeroed. */
+/* An object to fill, that the collector does not know yet: a spare one, or
+ * zeroed. */
 static mp_request *allocate(mp_state *state)
 {
     mp_request *self = state->spares;
@@ -288,8 +316,7 @@ static mp_request *allocate(mp_state *state)
     }
     state->spares = self->next_object;
     state->spare_count--;
-    return (mp_request *)PyObject_Init((PyObject *)self,
-                                       state->request_type);
+    return self;
 }
 
 static int set_view(mp_state *state, PyObject **view, apr_table_t **table,
@@ -455,31 +482,25 @@ static void drop_shared(PyObject **view)
     }
 }
 
-/* Keeps the memory of an object that nobody has. @return 0: free it */
+/* Keeps an object that nobody has. @return 0: free it */
 static int keep_spare(mp_request *self)
 {
-    mp_state *state = self->state;
-
 #ifdef Py_GIL_DISABLED /* nothing guards the list there */
+    (void)self;
     return 0;
-#endif
-    if (state->spare_count >= SPARES_MAX) {
+#else
+    if (self->state->spare_count >= SPARES_MAX) {
         return 0;
     }
-    Py_CLEAR(self->dict);
-    Py_CLEAR(self->hlist);
-    Py_CLEAR(self->connection);
-    Py_CLEAR(self->config);
-    Py_CLEAR(self->options);
     Py_CLEAR(self->callables);
     Py_CLEAR(self->cleanups);
 #define ROW(name, headers) drop_shared(&self->name);
     VIEWS(ROW)
 #undef ROW
-    self->next_object = state->spares;
-    state->spares = self;
-    state->spare_count++;
+    Py_SET_REFCNT((PyObject *)self, 1);
+    put_by(self);
     return 1;
+#endif
 }
 
 static void dealloc(PyObject *op)
@@ -490,8 +511,8 @@ static void dealloc(PyObject *op)
     if (!keep_spare((mp_request *)op)) {
         clear(op);
         type->tp_free(op);
+        Py_DECREF(type);
     }
-    Py_DECREF(type);
 }
 
 /* Around each method, which may release the GIL; see mp_request.busy. The

@@ -76,7 +76,8 @@ typedef struct mp_reqctx {
                                     filter that is the first to meet the
                                     request: PythonHandler) */
     unsigned dynamic_mask;       /* phases with handlers of add_handler() */
-    apr_array_header_t *dynamic[MP_PHASE_COUNT]; /* of mp_handler * */
+    apr_array_header_t **dynamic; /* for each phase, of mp_handler *; NULL:
+                                    add_handler() was not called */
     int init_ran;                /* PythonInitHandler ran */
     int early_status;            /* the response that a pre-translate handler
                                     wants, 0: none */
@@ -85,7 +86,8 @@ typedef struct mp_reqctx {
     mp_body *body;               /* NULL until the first read */
     int input_failed;            /* by a Python input filter, which wants */
     int input_status;            /* this status for the reader, 0: OSError */
-    apr_bucket_brigade *out;     /* written but not passed on; NULL: none */
+    apr_bucket_brigade out;      /* written but not passed on; its pool is
+                                    NULL until something is */
     apr_off_t out_length;        /* bytes in it */
     int out_passed;              /* something was passed on: the headers are
                                     out and errors can no longer be pages */
@@ -156,6 +158,13 @@ static inline mp_reqctx *mp_reqctx_find(const request_rec *r)
  * objects. Needs no interpreter. Never NULL (pools abort). */
 mp_reqctx *mp_reqctx_get(request_rec *r);
 
+/* What add_handler() has added to a phase so far, NULL: nothing. */
+static inline const apr_array_header_t *mp_reqctx_added(const mp_reqctx *ctx,
+                                                        mp_phase phase)
+{
+    return ctx->dynamic != NULL ? ctx->dynamic[phase] : NULL;
+}
+
 /* The phase that filters and pages run in: that of the last handlers, which
  * filters do not change. @return never MP_PHASE_NONE */
 mp_phase mp_reqctx_phase(request_rec *r);
@@ -177,7 +186,7 @@ PyObject *mp_request_get(mp_state *state, request_rec *r);
 mp_request *mp_request_find(mp_state *state, const request_rec *r);
 
 /* Tells the object which handler is about to run. Cheap; call for each.
- * @param entries the configured list or ctx->dynamic[phase]; hlist shows the
+ * @param entries the configured list or mp_reqctx_added(); hlist shows the
  *        dynamic ones after the configured ones; NULL: nothing runs any more
  * @param interp_name, entries must live as long as the request */
 void mp_request_set_running(mp_request *self, mp_phase phase,

@@ -214,7 +214,7 @@ static const mp_section *phase_section(const mp_request *self, mp_phase phase)
         list != NULL ? first_section(list->entries) : NULL;
 
     return section != NULL ? section
-                           : first_section(self->ctx->dynamic[phase]);
+                           : first_section(mp_reqctx_added(self->ctx, phase));
 }
 
 /* Where the handler or filter that runs now is from. */
@@ -407,6 +407,21 @@ static mp_phase open_phase(const mp_request *self, PyObject *name)
     return phase;
 }
 
+static void add_to_phase(mp_reqctx *ctx, mp_phase phase, mp_handler *entry)
+{
+    apr_pool_t *p = ctx->r->pool;
+
+    if (ctx->dynamic == NULL) {
+        ctx->dynamic =
+            apr_pcalloc(p, MP_PHASE_COUNT * sizeof(ctx->dynamic[0]));
+    }
+    if (ctx->dynamic[phase] == NULL) {
+        ctx->dynamic[phase] = apr_array_make(p, 2, sizeof(mp_handler *));
+    }
+    APR_ARRAY_PUSH(ctx->dynamic[phase], mp_handler *) = entry;
+    ctx->dynamic_mask |= MP_PHASE_BIT(phase);
+}
+
 const char mp_request_add_handler_doc[] = PyDoc_STR(
 "add_handler($self, /, phase, handler, dir=None)\n--\n\n"
 "Adds a handler for this request alone; it runs after the others of its\n"
@@ -443,12 +458,7 @@ PyObject *mp_request_add_handler(PyObject *op, PyObject *args,
     if (entry == NULL) {
         return NULL;
     }
-    if (self->ctx->dynamic[phase] == NULL) {
-        self->ctx->dynamic[phase] =
-            apr_array_make(self->r->pool, 2, sizeof(mp_handler *));
-    }
-    APR_ARRAY_PUSH(self->ctx->dynamic[phase], mp_handler *) = entry;
-    self->ctx->dynamic_mask |= MP_PHASE_BIT(phase);
+    add_to_phase(self->ctx, phase, entry);
     if (phase == self->phase) {
         Py_CLEAR(self->hlist); /* the next one shows the new entry */
     }

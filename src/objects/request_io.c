@@ -22,6 +22,9 @@
 /* Data up to this size is copied also when it is passed on at once: it joins
  * what is pending. Larger pieces go down as they are. */
 #define COPY_MAX 8192
+/* What is written first and not longer than this gets a bucket of its size:
+ * often it is all. apr_brigade_write() makes one that 8 kB fit in. */
+#define SHORT_MAX 512
 /* Waiting for another thread that does I/O, in microseconds. */
 #define WAIT_MIN 50
 #define WAIT_MAX 2000
@@ -102,22 +105,26 @@ void mp_request_io_leave(mp_reqctx *ctx, int owned)
 
 apr_bucket_brigade *mp_output_brigade(mp_reqctx *ctx)
 {
-    if (ctx->out == NULL) {
-        ctx->out = apr_brigade_create(ctx->r->pool,
-                                      ctx->r->connection->bucket_alloc);
+    apr_bucket_brigade *bb = &ctx->out;
+
+    if (bb->p == NULL) {
+        /* as apr_brigade_create(), but the end of ctx empties it */
+        bb->p = ctx->r->pool;
+        bb->bucket_alloc = ctx->r->connection->bucket_alloc;
+        APR_RING_INIT(&bb->list, apr_bucket, link);
     }
-    return ctx->out;
+    return bb;
 }
 
 static int is_pending(const mp_reqctx *ctx)
 {
-    return ctx->out != NULL && !APR_BRIGADE_EMPTY(ctx->out);
+    return ctx->out.p != NULL && !APR_BRIGADE_EMPTY(&ctx->out);
 }
 
 void mp_output_drop(mp_reqctx *ctx)
 {
-    if (ctx->out != NULL) {
-        apr_brigade_cleanup(ctx->out);
+    if (is_pending(ctx)) {
+        apr_brigade_cleanup(&ctx->out);
     }
     ctx->out_length = 0;
 }
@@ -144,11 +151,11 @@ apr_status_t mp_output_pass(mp_reqctx *ctx)
     if (r->eos_sent) {
         /* ended by others (a filter that closed, httpd with an error page):
          * more would be taken for the next response */
-        apr_brigade_cleanup(ctx->out);
+        apr_brigade_cleanup(&ctx->out);
         return APR_SUCCESS;
     }
-    rv = ap_pass_brigade(r->output_filters, ctx->out);
-    apr_brigade_cleanup(ctx->out);
+    rv = ap_pass_brigade(r->output_filters, &ctx->out);
+    apr_brigade_cleanup(&ctx->out);
     return rv != AP_FILTER_ERROR && r->connection->aborted ? APR_ECONNABORTED
                                                            : rv;
 }
@@ -306,6 +313,10 @@ static PyObject *put(const mp_request *self, const char *data,
          * keep it longer copy it */
         APR_BRIGADE_INSERT_TAIL(
             bb, apr_bucket_transient_create(data, size, bb->bucket_alloc));
+    }
+    else if (ctx->out_length == 0 && size > 0 && size <= SHORT_MAX) {
+        APR_BRIGADE_INSERT_TAIL(
+            bb, apr_bucket_heap_create(data, size, NULL, bb->bucket_alloc));
     }
     else {
         apr_brigade_write(bb, NULL, NULL, data, size);

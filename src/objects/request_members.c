@@ -242,7 +242,8 @@ static int has_entry(const apr_array_header_t *entries,
 /* The running list and what was added to it since the handler started. */
 static const apr_array_header_t *running_entries(const mp_request *self)
 {
-    const apr_array_header_t *added = self->ctx->dynamic[self->phase];
+    const apr_array_header_t *added =
+        mp_reqctx_added(self->ctx, self->phase);
     apr_array_header_t *all = NULL;
 
     for (int i = 0; added != NULL && i < added->nelts; i++) {

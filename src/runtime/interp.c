@@ -22,6 +22,8 @@ typedef struct thread_slot {
 /* What a thread owns: freed by the key's destructor when httpd ends it. */
 typedef struct mp_thread {
     mp_call *call;      /* innermost */
+    int inside;         /* attachments that were not undone: 0, and it is
+                           attached to nothing */
     thread_slot *slots; /* last used first */
     int count;
     int capacity;
@@ -43,7 +45,14 @@ static struct {
     int stopping;           /* the child exits: threads keep their states */
 } interps;
 
-static __thread mp_thread *this_thread;
+/* The loader of the C library has room for some such variables of modules:
+ * reading it is a load, where others call a function. */
+#ifdef __GLIBC__
+#define STATIC_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define STATIC_TLS
+#endif
+static __thread mp_thread *this_thread STATIC_TLS;
 
 #define NEAR_THE_GIL 8
 static mp_turns shared_gil = MP_TURNS_INIT(NEAR_THE_GIL);
@@ -125,7 +134,7 @@ static inline PyThreadState *get_tstate(mp_thread *t, mp_interp *interp)
  * GIL, so only ours count. */
 static PyThreadState *attached_tstate(const mp_thread *t)
 {
-    PyThreadState *current = mp_compat_tstate();
+    PyThreadState *current = t->inside > 0 ? mp_compat_tstate() : NULL;
 
     if (current != NULL) {
         for (int i = 0; i < t->count; i++) {
@@ -186,9 +195,11 @@ static void thread_end(void *data)
         PyThreadState *tstate = t->slots[i].tstate;
 
         if (tstate != t->slots[i].interp->anchor) {
+            t->inside++;
             attach(t, tstate);
             PyThreadState_Clear(tstate);
             PyThreadState_DeleteCurrent();
+            t->inside--;
             mp_stats_add(&t->slots[i].interp->stats->threads, -1);
         }
     }
@@ -256,6 +267,7 @@ int mp_interp_enter(mp_interp *interp, mp_call *call, mp_entry *entry)
             entry->outer = PyEval_SaveThread();
         }
         attach_in_turn(t, interp, tstate);
+        t->inside++;
         entry->tstate = tstate;
         entry->began = mp_stats_now();
         mp_stats_add(&interp->stats->wait_ns, entry->began - asked);
@@ -284,6 +296,7 @@ void mp_interp_leave(mp_entry *entry)
 
         mp_stats_add(&stats->run_ns, mp_stats_now() - entry->began);
         mp_stats_add(&stats->inside, -1);
+        entry->thread->inside--;
         PyEval_SaveThread();
         if (entry->interp->pool != NULL) {
             mp_pool_left(entry->interp);
@@ -490,12 +503,14 @@ mp_interp *mp_interp_make(const char *name, int number, int own_gil,
     mp_interp *interp = NULL;
 
     if (main != NULL) {
+        t->inside++;
         attach(t, main);
         if (mp_compat_new_interp(own_gil) != NULL) {
             t->bound = PyThreadState_Get();
             mp_compat_bind_gilstate(t->bound);
             interp = add_interp(name);
         }
+        t->inside--;
         PyEval_SaveThread();
     }
     if (interp == NULL) {

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <ap_mpm.h>
@@ -124,12 +123,4 @@ int mp_stats_read(int i, mp_stats *row, int *more)
     row->pid = pid;
     row->name[sizeof(row->name) - 1] = '\0';
     return 1;
-}
-
-uint64_t mp_stats_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
