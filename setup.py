@@ -26,6 +26,7 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
@@ -44,6 +45,11 @@ FACTS = "_build.py"
 
 WARNINGS = ["-Wall", "-Wextra", "-Wstrict-prototypes",
             "-Wmissing-prototypes", "-Wshadow", "-Wvla"]
+
+# Code of several files becomes one piece: calls from file to file are a tenth
+# of what mod_python adds to a small request. And others' libraries are called
+# without a jump in between.
+OPTIMIZE = ["-flto=auto", "-fno-plt"]
 
 # Flags an httpd may have been built with that are not for others.
 UNWANTED = re.compile(r"-(Werror.*|std=.*|O.*|pedantic.*|ansi"
@@ -229,6 +235,7 @@ class Toolchain:
         self.maintainer = os.environ.get("MP_MAINTAINER") == "1"
         self.version = version
         self.cc = self._compiler()
+        self.optimize = self._optimize()
 
     def _compiler(self) -> list[str]:
         asked = [os.environ.get("CC", ""), self.httpd.query("CC"), "cc"]
@@ -237,6 +244,18 @@ class Toolchain:
                 return words
         stop("no C compiler was found; install one (Debian: apt-get install "
              "gcc libc6-dev)")
+
+    def _optimize(self) -> list[str]:
+        """OPTIMIZE, if compiler and linker can do that."""
+        if self.sanitize:
+            return []
+        with tempfile.TemporaryDirectory() as directory:
+            source = Path(directory, "empty.c")
+            source.write_text("int mp_empty;\n", encoding="utf-8")
+            command = [*self.cc, "-Werror", *OPTIMIZE, "-fPIC", "-shared",
+                       str(source), "-o", str(source.with_suffix(".so"))]
+            done = subprocess.run(command, capture_output=True)
+        return OPTIMIZE if done.returncode == 0 else []
 
     def macros(self) -> list[str]:
         texts = {
@@ -270,12 +289,14 @@ class Toolchain:
         flags = ["-std=gnu11", *self.httpd.compiler_flags(), "-fPIC",
                  "-fvisibility=hidden", *WARNINGS]
         flags += ["-O1", "-g"] if self.sanitize else ["-O2"]
+        flags += self.optimize
         flags += ["-Werror"] if self.maintainer else []
         return (flags + self._sanitizer()
                 + shlex.split(os.environ.get("CFLAGS", "")))
 
     def link(self) -> list[str]:
-        return (["-Wl,-z,relro", "-Wl,-z,now"] + self._sanitizer()
+        return (["-Wl,-z,relro", "-Wl,-z,now"] + self.optimize
+                + (["-O2"] if self.optimize else []) + self._sanitizer()
                 + shlex.split(os.environ.get("LDFLAGS", "")))
 
     def libraries(self) -> list[str]:
