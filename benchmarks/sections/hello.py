@@ -26,9 +26,8 @@ def measure(bench: Bench) -> None:
                   at_most=2200)
         bench.add('req.write("...") over C', count(server, "/flush") - c)
     _untouched(bench)
-    if not bench.quick:
-        _phases(bench)
-        _htaccess(bench)
+    _phases(bench)
+    _htaccess(bench)
 
 
 def _untouched(bench: Bench) -> None:
