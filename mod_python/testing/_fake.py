@@ -401,6 +401,13 @@ class _Apache(types.ModuleType):
     def register_cleanup(*_: Any) -> None:
         """There is no child that ends."""
 
+    @staticmethod
+    def _wsgi_handler(*_: Any) -> Callable[[Any], int]:
+        def handler(req: Any) -> int:
+            raise NotImplementedError("mod_python.wsgi needs httpd")
+
+        return handler
+
 
 def fake_apache() -> None:
     """Makes ``from mod_python import apache`` work outside httpd.
