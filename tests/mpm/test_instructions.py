@@ -22,8 +22,8 @@ LIMITS = {
     'req.write(b"...", 0) over C': 3150,
     'req.write("...") over C': 4700,  # the flusher ticks in it too
     "a request of others over httpd without mod_python": 225,
-    "each of ten further phases": 1875,
-    "a handler in .htaccess, without what C pays too": 575,
+    "each of ten further phases": 1800,
+    "a handler in .htaccess, without what C pays too": 500,
     "WSGI hello over C": 9_200,
     "output filter that passes on, a file of 10 kB": 3800,
     "output filter that reads and writes it": 6500,
