@@ -8,7 +8,8 @@ inside httpd only.
 from __future__ import annotations
 
 import os  # noqa: F401 - PythonPath expressions may use it
-import sys  # noqa: F401
+import sys
+from types import ModuleType
 
 try:
     import _apache
@@ -42,12 +43,22 @@ if TYPE_CHECKING:
 
     from _apache import mp_server
 
-    # given by __getattr__; before the function of that name comes
+    # properties, see _Apache; before the function of that name comes
     interpreter: str
     main_server: mp_server
 
     # the constants
     from _apache import *  # type: ignore[assignment]  # noqa: F403
+
+    from mod_python._cgi import (
+        CGIStdin,
+        CGIStdout,
+        NullIO,
+        build_cgi_env,
+        restore_nocgi,
+        setup_cgi,
+    )
+    from mod_python._logging import LogHandler
 
 # Constants: whatever _apache has in capitals.
 globals().update(
@@ -56,7 +67,7 @@ globals().update(
 
 mp_version = _version.version
 
-__all__ = [  # noqa: F405 - some are made by __getattr__
+__all__ = [
     *(name for name in vars(_apache) if name.isupper()),
     "CGIStdin",
     "CGIStdout",
@@ -89,36 +100,6 @@ __all__ = [  # noqa: F405 - some are made by __getattr__
 ]
 
 exists_config = exists_config_define
-
-# What is imported when it is first asked for.
-_LATE = {
-    "LogHandler": "_logging",
-    "CGIStdin": "_cgi",
-    "CGIStdout": "_cgi",
-    "NullIO": "_cgi",
-    "build_cgi_env": "_cgi",
-    "restore_nocgi": "_cgi",
-    "setup_cgi": "_cgi",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name == "interpreter":
-        return _apache.current_interpreter()
-    if name == "main_server":
-        return _apache.main_server()
-    if name in _LATE:
-        from importlib import import_module as find
-
-        value = getattr(find(f"mod_python.{_LATE[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'mod_python.apache' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
 
 def make_table(*args: Any, **kw: Any) -> table:
     """A new table; the same as table()."""
@@ -189,3 +170,62 @@ def _parse_qsl(*args: Any, **kw: Any) -> Any:
 # Old code takes them from _apache; they are Python now.
 _apache.parse_qs = _parse_qs
 _apache.parse_qsl = _parse_qsl
+
+
+class _Late:
+    """An attribute that is imported when it is first asked for."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, apache: ModuleType | None, owner: type) -> Any:
+        if apache is None:
+            return self
+        from importlib import import_module as find
+
+        value = getattr(find(f"mod_python.{self._module}"), self._name)
+        setattr(apache, self._name, value)
+        return value
+
+
+class _Apache(ModuleType):
+    """This module, once it is complete.
+
+    CPython reads ``apache.OK`` from a slot ten times as fast as from a module
+    that has a ``__getattr__``, which the attributes below would need.
+    """
+
+    __slots__ = tuple(name for name in __all__ if name in globals())
+    # without what a module does for its __getattr__
+    __getattribute__ = object.__getattribute__
+
+    LogHandler = _Late("_logging")
+    CGIStdin = _Late("_cgi")
+    CGIStdout = _Late("_cgi")
+    NullIO = _Late("_cgi")
+    build_cgi_env = _Late("_cgi")
+    restore_nocgi = _Late("_cgi")
+    setup_cgi = _Late("_cgi")
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        super().__init__(names["__name__"])
+        vars(self).update(names)
+        for name in self.__slots__:
+            setattr(self, name, names[name])
+
+    @property
+    def interpreter(self) -> str:
+        return _apache.current_interpreter()
+
+    @property
+    def main_server(self) -> mp_server:
+        return _apache.main_server()
+
+    def __dir__(self) -> list[str]:
+        return sorted({*vars(self), *__all__})
+
+
+sys.modules[__name__] = _Apache(globals())

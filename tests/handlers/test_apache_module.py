@@ -54,6 +54,31 @@ def current(req):
         apache.main_server is apache.main_server])
 
 
+def attributes(req):
+    """Of the module itself: it is one that CPython reads fast."""
+    original = apache.log_error
+    apache.log_error = "patched"
+    patched = apache.log_error
+    del apache.log_error
+    deleted = not hasattr(apache, "log_error")
+    apache.log_error = original
+    apache.not_ours = 1
+    import mod_python.apache as again
+
+    return reply(req, {
+        "patched": patched,
+        "deleted": deleted,
+        "set": vars(apache)["not_ours"],
+        "same": again is apache is sys.modules["mod_python.apache"],
+        "listed": {"OK", "LogHandler", "interpreter"} <= set(dir(apache)),
+        "late": issubclass(apache.LogHandler, logging.Handler)
+        and apache.LogHandler is apache.LogHandler,
+        "missing": raised(getattr, apache, "no_such"),
+        "public": sorted(name for name in apache.__all__
+                         if not hasattr(apache, name)),
+    })
+
+
 def facts(req):
     return reply(req, {
         "root": apache.server_root(),

@@ -215,3 +215,13 @@ def test_end_of_a_child(httpd: Httpd, env: Env) -> None:
     wait_until(path.exists, 10.0)
     wait_until(lambda: len(path.read_text().split()) == 3, 10.0)
     assert path.read_text().split() == ["second", "first", "atexit"]
+
+
+def test_attributes(client: Client) -> None:
+    found = client.json("/attributes")
+    assert found == {
+        "patched": "patched", "deleted": True, "set": 1, "same": True,
+        "listed": True, "late": True, "public": [],
+        "missing": found["missing"]}
+    assert "AttributeError" in str(found["missing"])
+    assert "no_such" in str(found["missing"])
