@@ -282,12 +282,13 @@ static int run_handlers(request_rec *r, mp_reqctx *ctx, mp_phase phase,
     return status;
 }
 
-/* Nothing of ours concerns the request, whatever the phase. The whole cost for
- * requests of others: each hook asks first, and does the rest in a function
- * that is not inline, so that it needs no registers for it. */
-static inline int is_of_others(const request_rec *r)
+/* No handler is configured for these phases, and none came with a request that
+ * ours have seen. The whole cost for requests of others, and for phases without
+ * a handler: each hook asks first, and does the rest in a function that is not
+ * inline, so that it needs no registers for it. */
+static inline int has_nothing(const request_rec *r, unsigned phases)
 {
-    return mp_config_of_request(r)->phase_mask == 0
+    return (mp_config_of_request(r)->phase_mask & phases) == 0
            && mp_reqctx_find(r) == NULL;
 }
 
@@ -321,7 +322,8 @@ static NOT_INLINE int run_phase(request_rec *r, mp_phase phase)
 
 static inline int phase_hook(request_rec *r, mp_phase phase)
 {
-    return is_of_others(r) ? DECLINED : run_phase(r, phase);
+    return has_nothing(r, MP_PHASE_BIT(phase)) ? DECLINED
+                                               : run_phase(r, phase);
 }
 
 /* ---- hooks ---- */
@@ -406,7 +408,10 @@ static NOT_INLINE int run_header_parser(request_rec *r)
 
 static int header_parser_hook(request_rec *r)
 {
-    return is_of_others(r) ? DECLINED : run_header_parser(r);
+    const unsigned phases = MP_PHASE_BIT(MP_PHASE_INIT)
+                            | MP_PHASE_BIT(MP_PHASE_HEADER_PARSER);
+
+    return has_nothing(r, phases) ? DECLINED : run_header_parser(r);
 }
 
 /* The challenge of the AuthType in effect, unless the handler gave its own. */
@@ -569,7 +574,10 @@ static NOT_INLINE int run_log(request_rec *r)
 
 static int log_hook(request_rec *r)
 {
-    return is_of_others(r) ? DECLINED : run_log(r);
+    const unsigned phases =
+        MP_PHASE_BIT(MP_PHASE_LOG) | MP_PHASE_BIT(MP_PHASE_CLEANUP);
+
+    return has_nothing(r, phases) ? DECLINED : run_log(r);
 }
 
 /* ---- the end of a request ---- */
