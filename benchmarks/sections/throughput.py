@@ -29,7 +29,6 @@ def measure(bench: Bench) -> None:
         return
     _hello(bench)
     _pieces(bench)
-    _threads(bench)
     _peers(bench)
 
 
@@ -65,16 +64,6 @@ def _pieces(bench: Bench) -> None:
             bench.add(f"{count} pieces of {size} bytes", bench.ratio(
                 server.url(f"/p?{size}={count}"), server.url(f"/c{size}")),
                 "of C with ap_rwrite()", at_least=1)
-
-
-def _threads(bench: Bench) -> None:
-    """No convoy of threads that wait for the interpreter."""
-    config = python("/hello", "bench_hello")
-    with (bench.server(config, mpm="event", threads=25) as many,
-          bench.server(config, mpm="event", threads=1) as one):
-        bench.add("25 threads of event", bench.ratio(
-            many.url("/hello"), one.url("/hello"), Load(connections=25)),
-            "of one thread", at_least=0.9)
 
 
 def _peers(bench: Bench) -> None:
