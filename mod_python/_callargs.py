@@ -6,8 +6,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter
-from types import FunctionType, MethodType, TracebackType
+from types import CodeType, FunctionType, MethodType, TracebackType
 from typing import Any, NamedTuple
+
+from mod_python._bycode import ByCode
 
 
 class MissingArgumentError(TypeError):
@@ -23,10 +25,9 @@ def call_with(target: Any, values: Mapping[str, Any]) -> Any:
     MissingArgumentError when a required argument has no value; what the
     callable raises comes through.
     """
-    if _inner(target) is None:
-        named_only = _named_only(target, values)
-        if named_only is not None:
-            return target(**named_only)
+    named_only = _named_only(target, values)
+    if named_only is not None:
+        return target(**named_only)
     layers = list(_layers(target))
     positional, named = _arguments(layers, values)
     try:
@@ -40,27 +41,42 @@ def call_with(target: Any, values: Mapping[str, Any]) -> Any:
 
 def _named_only(target: Any, values: Mapping[str, Any]) -> dict[str, Any] | None:
     """The arguments of the common case, a plain function or method that takes
-    all by name, at a fraction of the cost; None when it is another."""
+    all by name and wraps nothing, at a fraction of the cost; None when it is
+    another."""
     function, bound = target, 0
     if type(target) is MethodType:
         function, bound = target.__func__, 1
     if type(function) is not FunctionType or function.__dict__:
         return None
-    code = function.__code__
+    names = _names_only.of(function.__code__)
+    if names is None or len(names) < bound:
+        return None
+    optional = len(names) - len(function.__defaults__ or ())
+    if optional < bound:
+        optional = bound
+    found = {}
+    for name in names[bound:optional]:
+        if name not in values:
+            raise MissingArgumentError(f"missing argument {name!r}")
+        found[name] = values[name]
+    for name in names[optional:]:
+        if name in values:
+            found[name] = values[name]
+    return found
+
+
+def _find_names(code: CodeType) -> tuple[str, ...] | None:
+    """The arguments of this code if all can be given by name, else None."""
     if (
         code.co_flags & inspect.CO_VARKEYWORDS
         or code.co_posonlyargcount
         or code.co_kwonlyargcount
-        or code.co_argcount < bound
     ):
         return None
-    names = code.co_varnames[bound : code.co_argcount]
-    found = {name: values[name] for name in names if name in values}
-    if len(found) < len(names):
-        for name in names[: len(names) - len(function.__defaults__ or ())]:
-            if name not in found:
-                raise MissingArgumentError(f"missing argument {name!r}")
-    return found
+    return code.co_varnames[: code.co_argcount]
+
+
+_names_only = ByCode(_find_names)
 
 
 def _layers(target: Any) -> Iterator[Any]:

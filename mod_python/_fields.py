@@ -7,7 +7,7 @@ file. A StringField is the text of any other field, usable as that str.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, wraps
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -228,13 +228,7 @@ def make_field(name: str, value: Any) -> Any:
 class _Fields(list[Any]):
     """A list that forgets its index when it is changed."""
 
-    __slots__ = ("by_name",)
-
-    by_name: dict[str, list[Any]] | None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.by_name = None
+    by_name: dict[str, list[Any]] | None = None
 
 
 def _forgetting(name: str) -> Any:
@@ -275,8 +269,8 @@ def _index(fields: list[Any]) -> dict[str, list[Any]]:
 class FieldMap:
     """Fields in order (the attribute list) and look-ups over them."""
 
-    def __init__(self) -> None:
-        self.list: list[Any] = _Fields()
+    def __init__(self, fields: Iterable[Any] = ()) -> None:
+        self.list: list[Any] = _Fields(fields)
 
     def _by_name(self) -> dict[str, list[Any]]:
         """The fields by name."""
@@ -329,7 +323,12 @@ class FieldMap:
 
     def getlist(self, name: str) -> list[Any]:
         """All fields of this name, in order."""
-        return [_looked_up(field) for field in self._by_name().get(name, ())]
+        fields = self.list
+        index = fields.by_name if type(fields) is _Fields else None
+        found = (self._by_name() if index is None else index).get(name, ())
+        if len(found) == 1 and type(found[0]) is StringField:
+            return [found[0]]
+        return [_looked_up(field) for field in found]
 
     def add_field(self, name: str, value: Any) -> None:
         """Appends a field; others of this name stay."""
@@ -341,7 +340,9 @@ class FieldMap:
 
     def keys(self) -> list[str]:
         """The names, each once, in order."""
-        return list(self._by_name())
+        fields = self.list
+        index = fields.by_name if type(fields) is _Fields else None
+        return list(self._by_name() if index is None else index)
 
     def items(self) -> list[tuple[str, Any]]:
         """(name, field) of all fields, in order."""

@@ -8,7 +8,6 @@ imported when the first one comes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +31,7 @@ class FormError(Exception):
         self.message = message
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class Limits:
     """What a form may cost; 0 means no limit."""
 
@@ -44,42 +43,42 @@ class Limits:
 class Meter:
     """Counts fields and text of one form and refuses what is too much."""
 
+    fields = 0
+    memory = 0
+    body = 0
+
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.fields = 0
-        self.memory = 0
-        self.body = 0
-        self._max_fields = limits.max_fields or math.inf
-        self._max_memory = limits.max_memory or math.inf
-        self._max_body = limits.max_body or math.inf
 
     def field(self, count: int = 1) -> None:
         """More fields have begun."""
         self.fields += count
-        if self.fields > self._max_fields:
+        if 0 < self.limits.max_fields < self.fields:
             raise FormError(
                 400,
-                f"MP0602: form refused: more than {self._max_fields} fields "
+                f"MP0602: form refused: more than {self.limits.max_fields} fields "
                 "(PythonOption mod_python.form.max_fields)",
             )
 
     def text(self, size: int) -> None:
         """So many bytes of text more."""
         self.memory += size
-        if self.memory > self._max_memory:
+        limit = self.limits.max_memory
+        if 0 < limit < self.memory:
             raise FormError(
                 413,
-                f"MP0603: form refused: more than {self._max_memory} bytes of text "
+                f"MP0603: form refused: more than {limit} bytes of text "
                 "(PythonOption mod_python.form.max_memory)",
             )
 
     def length(self, size: int) -> None:
         """So many bytes of the body more."""
         self.body += size
-        if self.body > self._max_body:
+        limit = self.limits.max_body
+        if 0 < limit < self.body:
             raise FormError(
                 413,
-                f"MP0604: form refused: body of more than {self._max_body} bytes "
+                f"MP0604: form refused: body of more than {limit} bytes "
                 "(PythonOption mod_python.form.max_body)",
             )
 
@@ -129,7 +128,8 @@ def text_fields(flat: list[str], meter: Meter) -> list[StringField]:
     meter.field(len(flat) // 2)
     text = "".join(flat)
     meter.text(len(text) if text.isascii() else len(to_bytes(text)))
-    return list(map(text_field, flat[::2], flat[1::2]))
+    turns = iter(flat)
+    return list(map(text_field, turns, turns))
 
 
 def boundary_of(content_type: str) -> bytes:

@@ -24,9 +24,10 @@ from types import (
 )
 from typing import Any
 
+from mod_python._bycode import ByCode
+
 AUTH, ACCESS, REALM = "__auth__", "__access__", "__auth_realm__"
 NAMES = (AUTH, ACCESS, REALM)
-_NAMES = frozenset(NAMES)
 MISSING: Any = object()
 
 # How many callables one object may consist of, and how deep a container is
@@ -47,10 +48,14 @@ def guards_of(target: Any) -> list[dict[str, Any]]:
     if callable(target) or isinstance(target, classmethod):
         return list(_guards(target))
     found = {}
-    for name in NAMES:
-        value = _attribute(target, name, True)
-        if value is not MISSING:
-            found[name] = value
+    name = AUTH
+    try:
+        for name in NAMES:
+            value = getattr(target, name, MISSING)
+            if value is not MISSING:
+                found[name] = value
+    except Exception as error:
+        raise _unclear(target, name, error) from error
     return [found] if found else []
 
 
@@ -79,7 +84,8 @@ _SIMPLE = frozenset([bool, bytes, float, int, str, type(None)])
 def _is_plain(target: Any) -> bool:
     """Is it a module without guards, or a function, or a method of one, that
     has none in it nor calls anything that we could look into? Most are."""
-    if type(target) is ModuleType:
+    kind = type(target)
+    if kind is ModuleType:
         names = target.__dict__
         return not (
             AUTH in names
@@ -87,15 +93,15 @@ def _is_plain(target: Any) -> bool:
             or REALM in names
             or "__getattr__" in names
         )
-    if type(target) is MethodType:
-        target = target.__func__
+    function = target.__func__ if kind is MethodType else target
+    if type(function) is not FunctionType or not _has_no_guards.of(function.__code__):
+        return False
+    defaults = function.__defaults__
     return (
-        type(target) is FunctionType
-        and not target.__dict__
-        and target.__closure__ is None
-        and target.__kwdefaults__ is None
-        and _SIMPLE.issuperset(map(type, target.__defaults__ or ()))
-        and not _guard_names(target.__code__)
+        not function.__dict__
+        and function.__closure__ is None
+        and function.__kwdefaults__ is None
+        and (defaults is None or _SIMPLE.issuperset(map(type, defaults)))
     )
 
 
@@ -106,7 +112,11 @@ def _attribute(layer: Any, name: str, is_target: bool) -> Any:
     try:
         return getattr(layer, name, MISSING)
     except Exception as error:
-        raise UnclearGuardError(f"{name} of {_name(layer)}: {error}") from error
+        raise _unclear(layer, name, error) from error
+
+
+def _unclear(layer: Any, name: str, error: Exception) -> UnclearGuardError:
+    return UnclearGuardError(f"{name} of {_name(layer)}: {error}")
 
 
 def _layers(target: Any) -> Iterator[Any]:
@@ -206,7 +216,7 @@ def _nested(layer: Any) -> dict[str, Any]:
     if not isinstance(layer, FunctionType):
         return {}
     found = {}
-    for name, value in _nested_in(layer.__code__).items():
+    for name, value in _nested_in.of(layer.__code__).items():
         if isinstance(value, CodeType):
             found[name] = FunctionType(value, layer.__globals__, name)
         elif value is not MISSING:
@@ -219,20 +229,21 @@ def _nested(layer: Any) -> dict[str, Any]:
     return found
 
 
-@functools.lru_cache(1024)
-def _nested_in(code: CodeType) -> dict[str, Any]:
+def _guard_names(code: CodeType) -> list[str]:
+    """The names of guards that occur in this code."""
+    local = {*code.co_varnames, *code.co_cellvars, *code.co_names}
+    return [name for name in NAMES if name in local]
+
+
+def _find_nested(code: CodeType) -> dict[str, Any]:
     """Names of guards and what is assigned to them in this code: a constant,
     a code object, MISSING when that is not clear."""
     names = _guard_names(code)
     return dict(_assigned(code, names)) if names else {}
 
 
-def _guard_names(code: CodeType) -> list[str]:
-    """The names of guards that occur in this code."""
-    if _NAMES.isdisjoint(code.co_varnames + code.co_cellvars + code.co_names):
-        return []
-    local = {*code.co_varnames, *code.co_cellvars, *code.co_names}
-    return [name for name in NAMES if name in local]
+_has_no_guards = ByCode(lambda code: not _guard_names(code))
+_nested_in = ByCode(_find_nested)
 
 
 def _assigned(code: CodeType, names: list[str]) -> Iterator[tuple[str, Any]]:

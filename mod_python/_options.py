@@ -7,8 +7,10 @@ administrator's error: 500, and a log line that names the key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NoReturn, TypeVar
+
+Made = TypeVar("Made")
 
 PREFIX = "mod_python."
 
@@ -94,24 +96,27 @@ def choice(req: Any, key: str, words: list[str], default: str) -> str:
     invalid(req, key, value, "one of " + ", ".join(words))
 
 
-class Numbers:
-    """Several keys whose values are whole numbers, zero or more, and their
-    defaults."""
+class Numbers(Generic[Made]):
+    """Several keys whose values are whole numbers, zero or more, their
+    defaults, and what is made of them all."""
 
-    def __init__(self, defaults: Mapping[str, int]) -> None:
-        self._keys = [(PREFIX + key, key) for key in defaults]
-        self._defaults = list(defaults.values())
+    def __init__(
+        self, defaults: Mapping[str, int], make: Callable[..., Made]
+    ) -> None:
+        self._defaults = dict(defaults)
+        self._names = [PREFIX + key for key in defaults]
+        self._make = make
+        self._usual = make(*defaults.values())
 
-    def of(self, req: Any) -> list[int]:
-        """The values in effect."""
+    def of(self, req: Any) -> Made:
+        """What is made of the values in effect."""
         options = req.get_options()
-        values = self._defaults
-        for place, (name, key) in enumerate(self._keys):
+        for name in self._names:
             if name in options:
-                if values is self._defaults:
-                    values = [*values]
-                values[place] = number(req, key, values[place])
-        return values
+                return self._make(
+                    *[number(req, key, one) for key, one in self._defaults.items()]
+                )
+        return self._usual
 
 
 def number(req: Any, key: str, default: int) -> int:

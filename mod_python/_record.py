@@ -155,7 +155,7 @@ class Record:
             self.module is None
             or self.failure is not None
             or self.latest != self.stamp
-            or self.deps
+            or (self.loader is not None and self.loader.deps)
             or time.monotonic() - self.looked >= LOOK_EVERY
         ):
             return None

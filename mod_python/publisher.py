@@ -65,6 +65,8 @@ _LIBRARY = os.path.dirname(os.__file__) + "/"
 _OURS = os.path.dirname(__file__) + "/"
 _NOT_THE_USERS = (_LIBRARY, _OURS, "<frozen ")
 
+_HTML = "text/html; charset=UTF-8"
+_TEXT = "text/plain; charset=UTF-8"
 _HTML_END = "</html>"
 _LOOK_AT = 100  # characters at the end that tell HTML
 
@@ -182,9 +184,13 @@ def is_publishable(obj: Any) -> bool:
     """May this be sent or called? Not modules, classes, builtin functions, nor
     what can be called of the standard library or of mod_python: it would be a
     page wherever it is imported."""
-    if type(obj) in (str, bytes, FunctionType):
-        return type(obj) is not FunctionType or not _is_of_library(obj)
-    if isinstance(obj, NEVER):
+    kind = type(obj)
+    if kind is str or kind is bytes:
+        return True
+    function = obj.__func__ if kind is MethodType else obj
+    if type(function) is FunctionType and not function.__dict__:
+        return not _is_file_of_library(function.__code__.co_filename)
+    if _is_any_of(obj, NEVER):
         return False
     return not (callable(obj) and _is_of_library(obj))
 
@@ -193,7 +199,7 @@ def is_traversable(obj: Any) -> bool:
     """May names be looked up in this? Only in instances of classes that are
     neither builtin nor of the standard library or of mod_python (save
     types.SimpleNamespace, which is made for it)."""
-    if isinstance(obj, (*NEVER, FunctionType, MethodType)):
+    if _is_any_of(obj, NEVER) or isinstance(obj, (FunctionType, MethodType)):
         return False
     kind = type(obj)
     # functions of extension modules: callable, and methods when in a class
@@ -202,6 +208,15 @@ def is_traversable(obj: Any) -> bool:
     if kind.__module__ == "builtins":
         return False
     return kind is SimpleNamespace or not _is_class_of_library(kind)
+
+
+def _is_any_of(obj: Any, kinds: tuple[type, ...]) -> bool:
+    """isinstance(), which asks an object once for each kind what it claims to
+    be; most claim nothing."""
+    kind = type(obj)
+    if issubclass(kind, kinds):
+        return True
+    return getattr(obj, "__class__", kind) is not kind and isinstance(obj, kinds)
 
 
 def _is_value(obj: Any) -> bool:
@@ -217,10 +232,6 @@ def _is_value(obj: Any) -> bool:
 
 def _is_of_library(obj: Any) -> bool:
     """Does calling this run code of the library, and none of the user's?"""
-    if type(obj) is MethodType:
-        obj = obj.__func__
-    if type(obj) is FunctionType and not obj.__dict__:
-        return _is_file_of_library(obj.__code__.co_filename)
     seen: list[Any] = []
     while not any(obj is one for one in seen):
         seen.append(obj)
@@ -420,13 +431,12 @@ def _publish_items(req: Any, items: Iterator[Any]) -> None:
 
 def _data(value: Any) -> str | bytes:
     """What is sent of a value."""
-    if isinstance(value, (bytearray, memoryview)):
-        return bytes(value)
-    return value if isinstance(value, (str, bytes)) else str(value)
+    if isinstance(value, (str, bytes)):
+        return value
+    return bytes(value) if isinstance(value, (bytearray, memoryview)) else str(value)
 
 
 def _content_type(data: str | bytes) -> str:
     end = data[-_LOOK_AT:]
-    text = end.decode("latin-1") if isinstance(end, bytes) else end
-    kind = "html" if _HTML_END in text.lower() else "plain"
-    return f"text/{kind}; charset=UTF-8"
+    text = end if isinstance(end, str) else end.decode("latin-1")
+    return _HTML if _HTML_END in text.lower() else _TEXT

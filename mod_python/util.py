@@ -19,11 +19,10 @@ from mod_python import _formbody, _options
 from mod_python._callargs import MissingArgumentError, call_with
 from mod_python._fields import Field, FieldMap, StringField
 from mod_python._forms import (
-    parse_flat,
+    parse_flat_text,
     parse_header,
     parse_qs,
     parse_qsl,
-    to_bytes,
 )
 
 __all__ = [
@@ -67,17 +66,19 @@ class FieldStorage(FieldMap):
         file_callback: Callable[[str], Any] | None = None,
         field_callback: Callable[[], Any] | None = None,
     ) -> None:
-        super().__init__()
         self._file_callback = file_callback
         self._field_callback = field_callback
-        meter = _formbody.Meter(_formbody.Limits(*_LIMITS.of(req)))
+        limits = _LIMITS.of(req)
+        args = req.args
+        has_body = req.method in BODY_METHODS
+        if not args and not has_body:
+            FieldMap.__init__(self)
+            return
+        meter = _formbody.Meter(limits)
         try:
-            if req.args:
-                flat = parse_flat(
-                    to_bytes(req.args), keep_blank_values, strict_parsing
-                )
-                self.list.extend(_formbody.text_fields(flat, meter))
-            if req.method in BODY_METHODS:
+            flat = parse_flat_text(args or "", keep_blank_values, strict_parsing)
+            FieldMap.__init__(self, _formbody.text_fields(flat, meter))
+            if has_body:
                 self._read_body(req, meter, keep_blank_values, strict_parsing)
         except _formbody.FormError as error:
             if error.status >= 500:
@@ -132,7 +133,8 @@ class FieldStorage(FieldMap):
 _make_field_in_memory = FieldStorage.make_field
 
 _LIMITS = _options.Numbers(
-    {f"form.{name}": value for name, value in asdict(_formbody.Limits()).items()}
+    {f"form.{name}": value for name, value in asdict(_formbody.Limits()).items()},
+    _formbody.Limits,
 )
 
 
@@ -191,4 +193,6 @@ def apply_fs_data(object: Any, fs: Any, **args: Any) -> Any:
 
 
 def _plain(field: Any) -> Any:
+    if type(field) is StringField:
+        return str(field)
     return field.value if isinstance(field, StringField) else field

@@ -107,6 +107,28 @@ def test_classes_methods_instances() -> None:
     assert util.apply_fs_data(object, fs).__class__ is object
 
 
+def test_what_a_function_becomes_counts() -> None:
+    def function(a: str) -> str:
+        return a
+
+    assert util.apply_fs_data(function, fields(a="1", b="2")) == "1"
+    function.__code__ = (lambda b: "b" + b).__code__
+    assert util.apply_fs_data(function, fields(a="1", b="2")) == "b2"
+    with pytest.raises(util.MissingArgumentError, match="'b'"):
+        util.apply_fs_data(function, fields(a="1"))
+    function.__defaults__ = ("-",)
+    assert util.apply_fs_data(function, fields(a="1")) == "b-"
+
+
+def test_a_method_whose_self_has_a_default() -> None:
+    class Odd:
+        def method(self: Any = None, a: str = "A", b: str = "B") -> str:
+            return a + b
+
+    assert util.apply_fs_data(Odd().method, fields()) == "AB"
+    assert util.apply_fs_data(Odd().method, fields(b="2", self="x")) == "A2"
+
+
 def test_builtins() -> None:
     assert util.apply_fs_data(len, fields(obj="abc")) == 3
     with pytest.raises(util.MissingArgumentError):

@@ -41,6 +41,14 @@ def test_forms_are_read_as_urllib_does(query: bytes, keep: bool) -> None:
         for pair in _forms.parse_qsl_bytes(query, keep) for one in pair]
 
 
+@given(st.lists(st.sampled_from(
+    ["a", "&", "=", "b=c", "%41", "+", "\xe4", "\udcc3", "\udca9", "\ud800",
+     "\0", "x" * 150])).map("".join), st.booleans())
+def test_short_and_long_texts_are_read_alike(query: str, keep: bool) -> None:
+    assert _forms.parse_flat_text(query, keep, 0) == _forms.parse_flat(
+        _forms.to_bytes(query), keep, 0)
+
+
 @given(st.text(st.characters()) | st.binary(), st.booleans())
 def test_nothing_raises(query: str | bytes, keep: bool) -> None:
     for name, value in util.parse_qsl(query, keep):

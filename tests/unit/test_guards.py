@@ -186,6 +186,19 @@ def test_attributes() -> None:
     assert found({"__auth__": 1}) == found("x") == found(5) == []
 
 
+def test_what_a_function_becomes_counts() -> None:
+    def function(a: Any = 1) -> None:
+        pass
+
+    assert found(function) == []
+    function.__defaults__ = (nested_false,)
+    assert found(function) == [{"__access__": 0}]
+    function.__defaults__ = None
+    assert found(function) == []
+    function.__code__ = nested_false.__code__
+    assert found(function) == [{"__access__": 0}]
+
+
 def test_an_attribute_that_raises() -> None:
     class Broken:
         def __getattr__(self, name: str) -> Any:
