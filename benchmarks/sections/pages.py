@@ -83,7 +83,8 @@ def _old(bench: Bench, ours: dict[str, float]) -> None:
                     modules=MODULES) as server:
         for path in ours:
             bench.add(f"{path} with mod_python 3.5",
-                      count(server, path) / ours[path], "x the instructions")
+                      count(server, path) / ours[path], "x the instructions",
+                      at_least=1.6)
     with (bench.server(CONFIG, mpm="worker", files=FILES,
                        modules=MODULES) as server,
           bench.peer(peer, CONFIG, mpm="worker", files=FILES,
