@@ -78,15 +78,16 @@ def parse_flat(
     return [to_text(one) for pair in pairs for one in pair]
 
 
-# Up to this length the pairs of a text are told apart one by one.
-_SHORT = 200
+# Up to this length the pairs of a text are told apart one by one: even twenty
+# of them then cost no more than all at once.
+_SHORT = 80
 
 
 def parse_flat_text(
     qs: str, keep_blank_values: object, strict_parsing: object
 ) -> list[str]:
-    """The same of a text; of a short one that needs no decoding in a fifth of
-    the time."""
+    """The same of a text; of a short one that needs no decoding in as little as a
+    third of the time."""
     if (
         len(qs) > _SHORT
         or "%" in qs
