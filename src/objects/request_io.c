@@ -290,6 +290,29 @@ PyObject *mp_output_end(const mp_request *self, mp_output_fate what)
 
 /* ---- write, flush ---- */
 
+/* A buffer behind a bucket that is full: apr_brigade_write() would make a
+ * bucket for each write from there on. */
+static void make_room(apr_bucket_brigade *bb, apr_size_t size)
+{
+    apr_bucket *last = APR_BRIGADE_LAST(bb);
+    const apr_bucket_heap *heap;
+    char *buffer;
+
+    if (size > APR_BUCKET_BUFF_SIZE || APR_BRIGADE_EMPTY(bb)
+        || !APR_BUCKET_IS_HEAP(last)) {
+        return;
+    }
+    heap = last->data;
+    if (heap->alloc_len - (apr_size_t)last->start - last->length >= size) {
+        return;
+    }
+    buffer = apr_bucket_alloc(APR_BUCKET_BUFF_SIZE, bb->bucket_alloc);
+    last = apr_bucket_heap_create(buffer, APR_BUCKET_BUFF_SIZE,
+                                  apr_bucket_free, bb->bucket_alloc);
+    last->length = 0; /* as apr_brigade_write() begins one */
+    APR_BRIGADE_INSERT_TAIL(bb, last);
+}
+
 static PyObject *put(const mp_request *self, const char *data,
                      apr_size_t size, int flush)
 {
@@ -319,6 +342,7 @@ static PyObject *put(const mp_request *self, const char *data,
             bb, apr_bucket_heap_create(data, size, NULL, bb->bucket_alloc));
     }
     else {
+        make_room(bb, size);
         apr_brigade_write(bb, NULL, NULL, data, size);
     }
     ctx->out_length += size;
