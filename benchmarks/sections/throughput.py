@@ -71,7 +71,8 @@ def _peers(bench: Bench) -> None:
     wsgi = ('WSGIScriptAlias /it "${DOCROOT}/hello.wsgi"\n'
             "WSGIRestrictStdout Off\n")
     kinds: list[tuple[Peer, str]] = [
-        (mod_lua(), "LuaMapHandler ^/it ${DOCROOT}/hello.lua\n"),
+        (mod_lua(), "LuaScope thread\n"
+         "LuaMapHandler ^/it ${DOCROOT}/hello.lua\n"),
         (mod_python_old(), location(
             "/it", "SetHandler mod_python",
             "PythonHandler bench_hello::flushing")),
