@@ -10,8 +10,9 @@
  * the members in request_members.c.
  *
  * An object that nobody has any more is kept for the next request, with its
- * views of tables if nobody else has them either: making and freeing six objects of
- * the garbage collector would be a fifth of what a small request costs. */
+ * views of tables if nobody else has them either: making and freeing six
+ * objects of the garbage collector would be a fifth of what a small request
+ * costs. */
 #include "objects/request.h"
 
 #include <stddef.h>
